@@ -1,0 +1,112 @@
+// What the configuration means, once it has been read and found sound: the types the rest of the program works with.
+//
+// Not here: how a file is read (load.ts), which keys exist (options.ts), what is refused (validate.ts).
+
+import type { Duration, Timing } from "../base/time.ts";
+
+export type { Timing };
+
+export type NodeName = string;
+/** 0 or 1: the place of a node in `nodes` of cluster.conf. An identity has the index of its home. */
+export type NodeIndex = 0 | 1;
+export type NicRole = "main" | "heartbeat" | "redundant";
+
+export interface Config {
+  readonly cluster: ClusterConfig;
+  readonly nodes: readonly [NodeConfig, NodeConfig];
+  readonly self: NodeIndex;
+  /** Sorted by `order`, then name; both nodes' services. */
+  readonly services: readonly ServiceConfig[];
+  /** Every mirror job of both nodes: those of services and the 1999 descriptions. */
+  readonly jobs: readonly JobConfig[];
+  /** First 16 hex digits of SHA-256 over the effective configuration without `self`: equal on both nodes, or no takeover. */
+  readonly digest: string;
+}
+
+export interface ClusterConfig {
+  readonly name: string;
+  readonly profile: "fast" | "balanced" | "safety";
+  readonly timing: Timing;
+  /** What an owner does without any vote, and how much a person is asked (DESIGN §4). */
+  readonly policy: "availability" | "balanced" | "safety";
+  /** Addresses of the reference hosts; default the gateways. */
+  readonly references: readonly string[];
+  readonly failback: "manual" | "auto";
+  readonly soloBoot: "ask" | "allow";
+  readonly soloWait: Duration;
+  readonly scheduler: "cron" | "builtin";
+  /** Command that is told of takeovers, lost links and failed runs, as words; never a shell. */
+  readonly notify: readonly string[];
+  /** UDP port of the heartbeats. */
+  readonly port: number;
+  /** TCP port of the peer's sshd, for mirroring and control questions. */
+  readonly sshPort: number;
+  /** Clock offset to the peer above which there is an alarm and runs are refused. */
+  readonly offsetLimit: Duration;
+  /** nftables egress lease: `auto` uses it where the kernel can. */
+  readonly kernelLease: "auto" | "yes" | "no";
+}
+
+export interface NodeConfig {
+  readonly name: NodeName;
+  readonly main: MainNic;
+  readonly heartbeat: { readonly interface: string; readonly address: string; readonly prefix: number };
+  readonly redundant: {
+    readonly interface: string;
+    /** Of the redundant NIC while it carries no identity; null: no LAN link then, `check` warns. */
+    readonly admin: { readonly address: string; readonly prefix: number } | null;
+    /** Locally administered, derived from the node's main MAC; see standInMac() in takeover/. */
+    readonly standInMac: string;
+  };
+  /** Serial device of a further heartbeat link, e.g. /dev/ttyS0. */
+  readonly serial: string | null;
+}
+
+export interface MainNic {
+  readonly interface: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly gateway: string | null;
+  /** IPv6 address that moves with the identity. */
+  readonly address6: { readonly address: string; readonly prefix: number } | null;
+  /** What the main NIC's MAC is while the identity is elsewhere. */
+  readonly standInMac: string;
+}
+
+/** What starts, stops or checks a service. */
+export type Action =
+  | { readonly kind: "systemd"; readonly unit: string }
+  /** An init script with the arguments that come before start/stop, as in `maid::vacuum` of haresources. */
+  | { readonly kind: "init"; readonly script: string; readonly args: readonly string[] }
+  | { readonly kind: "command"; readonly start: readonly string[]; readonly stop: readonly string[]; readonly check: readonly string[] };
+
+export interface ServiceConfig {
+  readonly name: string;
+  readonly home: NodeIndex;
+  readonly order: number;
+  /** null: nothing to start, only addresses or mirroring. */
+  readonly action: Action | null;
+  readonly startTimeout: Duration;
+  readonly stopTimeout: Duration;
+  /** Addresses that move with the identity beside the main one. */
+  readonly addresses: readonly { readonly address: string; readonly prefix: number; readonly broadcast: string | null }[];
+  readonly alias: string | null;
+}
+
+export interface JobConfig {
+  /** Unique in the cluster: `samba`, or the file name of a 1999 description such as `Flpd`. */
+  readonly name: string;
+  /** The service it belongs to, or null for a 1999 description. */
+  readonly service: string | null;
+  readonly home: NodeIndex;
+  /** Trees end in a slash, as in 1999. */
+  readonly entries: readonly { readonly path: string; readonly kind: "tree" | "file" }[];
+  /** rsync exclude patterns, relative to each tree. */
+  readonly exclude: readonly string[];
+  /** The dry run may find at most this many deletions before a person must approve. */
+  readonly maxDelete: number;
+  /** … and at most this share of the files, in percent. */
+  readonly maxDeletePercent: number;
+  readonly timeout: Duration;
+}

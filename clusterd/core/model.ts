@@ -1,0 +1,184 @@
+// The vocabulary of the brain: what a node knows, what can happen to it, what it can ask for.
+//
+// Types only. Everything the daemon learns arrives as an Event with its moment; step() (step.ts) answers with the next
+// state, effects in the order in which they must be carried out, and the reasons in words.
+
+import type { Duration, Instant, WallTime } from "../base/time.ts";
+
+/** 0 or 1: a node, and the identity at home there. */
+export type Index = 0 | 1;
+
+// ---- roles -----------------------------------------------------------------------------------------------------
+
+/** What this node is to one identity. */
+export const ROLES = ["waiting", "standby", "claiming", "acquiring", "raising", "owner", "freezing", "releasing", "offering", "failed"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The facts about one identity that survive a restart. Written and fsynced before anything the network could notice. */
+export interface IdentityRecord {
+  /** counter · 2 + node index, so that two nodes never create the same; 0 = never owned. Never goes back. */
+  readonly epoch: number;
+  readonly owner: Index | null;
+  /** Highest epoch promised to the peer by an offer or grant; this node may then not own at or below it. */
+  readonly offered: number;
+  /** This node may lack versions that the owner of `epoch` has: it raises nothing by itself until resynchronised. */
+  readonly stale: boolean;
+  /** The peer's standing vote: it cannot claim before it has talked to us (clean leave, completed takeover, confirm-dead). */
+  readonly standing: boolean;
+  /** We left cleanly: no claim before we have talked to the peer. */
+  readonly promised: boolean;
+  /** 1999's standby lock: this node lost a tie; only `clusterd clear` removes it. */
+  readonly locked: boolean;
+  /** The last changes of owner, newest first. */
+  readonly lineage: readonly { readonly epoch: number; readonly owner: Index }[];
+}
+
+export interface JournalRecord {
+  readonly format: 1;
+  readonly cluster: string;
+  readonly node: Index;
+  readonly identities: readonly [IdentityRecord, IdentityRecord];
+}
+
+// ---- heartbeats ------------------------------------------------------------------------------------------------
+
+/** What one node says of one identity in each heartbeat. */
+export interface IdentityBeat {
+  readonly role: Role;
+  readonly epoch: number;
+  readonly owner: Index | null;
+  /** An epoch that the receiver may own from now on: a handover's token, or a grant. 0 = none. */
+  readonly offer: number;
+  readonly stale: boolean;
+  readonly locked: boolean;
+  readonly promised: boolean;
+  /** Sender counts the receiver's promise as a permanent vote. */
+  readonly standing: boolean;
+  /** Owner only: the receiver has every version (its last resynchronisation is complete at this epoch). */
+  readonly inSync: boolean;
+  /** A person asked for the identity here (failback, switchover). */
+  readonly wanted: boolean;
+}
+
+/** One authenticated packet, on one link. At most 512 bytes on the wire. */
+export interface Heartbeat {
+  readonly sender: Index;
+  /** 32 hex digits, drawn at each start of the daemon. */
+  readonly boot: string;
+  /** Counts up over all links of one boot, from 1. */
+  readonly seq: number;
+  /** Sender's wall clock when sending, for the peer's offset only. */
+  readonly sentWall: WallTime;
+  /** Newest heartbeat of the receiver's accepted boot that the sender has heard, and when (sender's wall clock). */
+  readonly echo: { readonly boot: string; readonly seq: number; readonly heardWall: WallTime } | null;
+  /** A boot of the receiver that the sender has heard but not yet accepted: answers a hello. */
+  readonly hello: { readonly boot: string; readonly seq: number } | null;
+  /** 16 hex digits of the configuration. */
+  readonly digest: string;
+  /** The node says good-bye: silence that follows is no death. */
+  readonly leaving: boolean;
+  /** Carrier on the sender's main and redundant NIC. */
+  readonly mainCarrier: boolean;
+  readonly redundantCarrier: boolean;
+  /** How many reference hosts answered the newest finished round, 0–255; 255 = not asked. */
+  readonly references: number;
+  readonly identities: readonly [IdentityBeat, IdentityBeat];
+}
+
+export type LinkName = "private" | "lan" | "serial";
+
+// ---- events ----------------------------------------------------------------------------------------------------
+
+export type Verb = "switchover" | "failback" | "clear" | "force-own" | "leave" | "confirm-dead" | "handover";
+
+export type CoreEvent =
+  /** Always first: what the journal says; null = both slots unreadable. */
+  | { readonly kind: "start"; readonly at: Instant; readonly boot: string; readonly journal: JournalRecord | null; readonly fresh: boolean }
+  /** The timer: `due` is when it should have fired, `at` when it did. */
+  | { readonly kind: "tick"; readonly at: Instant; readonly due: Instant }
+  /** An authenticated heartbeat; `sentAt` is our own sending moment of the one it echoes, or null. */
+  | { readonly kind: "heard"; readonly at: Instant; readonly wall: WallTime; readonly link: LinkName; readonly beat: Heartbeat }
+  /** A heartbeat left (its sequence number and moment), so that an echo can be dated. */
+  | { readonly kind: "sent"; readonly at: Instant; readonly wall: WallTime; readonly seq: number }
+  /** A probe round of the reference hosts reached `answered` of `of`. May come more than once a round, growing. */
+  | { readonly kind: "references"; readonly at: Instant; readonly startedAt: Instant; readonly answered: number; readonly of: number }
+  /** ARP probe for an identity: the MAC that answered within the probe's time, or null. */
+  | { readonly kind: "probed"; readonly at: Instant; readonly identity: Index; readonly startedAt: Instant; readonly mac: string | null }
+  | { readonly kind: "persisted"; readonly at: Instant; readonly write: number }
+  | { readonly kind: "persist-failed"; readonly at: Instant; readonly write: number; readonly reason: string }
+  | { readonly kind: "raised"; readonly at: Instant; readonly identity: Index }
+  | { readonly kind: "raise-failed"; readonly at: Instant; readonly identity: Index; readonly reason: string }
+  | { readonly kind: "released"; readonly at: Instant; readonly identity: Index }
+  | { readonly kind: "release-failed"; readonly at: Instant; readonly identity: Index; readonly reason: string }
+  | { readonly kind: "services-started"; readonly at: Instant; readonly identity: Index; readonly ok: boolean; readonly detail: string }
+  | { readonly kind: "services-stopped"; readonly at: Instant; readonly identity: Index; readonly ok: boolean; readonly detail: string }
+  /** The last mirror pass of a handover. */
+  | { readonly kind: "passed"; readonly at: Instant; readonly identity: Index; readonly ok: boolean; readonly detail: string }
+  /** Our mirror says: the peer has every version of this identity's jobs, at this epoch. */
+  | { readonly kind: "in-sync"; readonly at: Instant; readonly identity: Index; readonly epoch: number }
+  | { readonly kind: "carrier"; readonly at: Instant; readonly nic: "main" | "heartbeat" | "redundant"; readonly up: boolean }
+  /** Frames arrive that carry our own identity's MAC as their source: somebody else speaks with it. */
+  | { readonly kind: "own-mac-heard"; readonly at: Instant; readonly identity: Index }
+  /** The dead-man process or the kernel lease is not there (any more). */
+  | { readonly kind: "guard-lost"; readonly at: Instant; readonly reason: string }
+  | { readonly kind: "guard-back"; readonly at: Instant }
+  | { readonly kind: "command"; readonly at: Instant; readonly id: number; readonly verb: Verb; readonly identity: Index | null };
+
+// ---- effects ---------------------------------------------------------------------------------------------------
+
+/** Carried out one after another in the given order; each outcome comes back as an event. A `persist` holds back
+ *  everything behind it in the list until it is on disk, so nothing is said or raised that is not remembered. */
+export type Effect =
+  /** A heartbeat on every link, now. */
+  | { readonly kind: "send" }
+  | { readonly kind: "ask-references" }
+  | { readonly kind: "probe-identity"; readonly identity: Index }
+  | { readonly kind: "persist"; readonly write: number; readonly record: JournalRecord }
+  /** Tell dead-man and kernel: silent at `until`. `ackedAt` is the sending moment the lease counts from. */
+  | { readonly kind: "lease"; readonly identity: Index; readonly until: Instant; readonly ackedAt: Instant }
+  /** Identity up. Must not begin, nor go on to its next step, when the clock has passed `until`. */
+  | { readonly kind: "raise"; readonly identity: Index; readonly epoch: number; readonly until: Instant }
+  /** Identity down: link first, then verify, stand-in MAC, up again. */
+  | { readonly kind: "release"; readonly identity: Index }
+  | { readonly kind: "start-services"; readonly identity: Index; readonly epoch: number }
+  | { readonly kind: "stop-services"; readonly identity: Index }
+  | { readonly kind: "final-pass"; readonly identity: Index; readonly epoch: number }
+  | { readonly kind: "announce"; readonly identity: Index }
+  /** One line for people: log, history, `status`. `event` is static, `because` the row's sentence. */
+  | { readonly kind: "tell"; readonly level: "info" | "warn" | "alarm"; readonly event: string; readonly identity: Index | null; readonly because: string }
+  | { readonly kind: "answer"; readonly command: number; readonly ok: boolean; readonly text: string };
+
+// ---- what people see -------------------------------------------------------------------------------------------
+
+export interface IdentitySummary {
+  readonly identity: Index;
+  readonly role: Role;
+  readonly owner: Index | null;
+  readonly epoch: number;
+  /** When this role began, and the sentence of the row that began it. */
+  readonly since: WallTime;
+  readonly because: string;
+  /** Owner: milliseconds of lease left; null when not owner or a standing vote makes it endless. */
+  readonly leaseLeft: Duration | null;
+  readonly stale: boolean;
+  readonly locked: boolean;
+  readonly standing: boolean;
+  readonly peerInSync: boolean;
+  readonly services: "stopped" | "starting" | "started" | "stopping" | "failed";
+  /** What this node waits for before it does more; null when nothing. */
+  readonly waitsFor: string | null;
+}
+
+export interface Summary {
+  readonly self: Index;
+  readonly boot: string;
+  readonly peer: { readonly state: "unknown" | "alive" | "late" | "silent" | "left"; readonly heardAgo: Duration | null; readonly sameConfiguration: boolean | null };
+  readonly links: readonly { readonly link: LinkName; readonly state: "unknown" | "on-time" | "late" | "silent"; readonly heardAgo: Duration | null }[];
+  readonly references: { readonly answered: number; readonly of: number; readonly majority: boolean; readonly ago: Duration | null };
+  /** Milliseconds the peer's wall clock is ahead of ours; null = not known yet. */
+  readonly offset: number | null;
+  readonly carrier: { readonly main: boolean | null; readonly heartbeat: boolean | null; readonly redundant: boolean | null };
+  readonly stalls: { readonly count: number; readonly worst: Duration };
+  readonly identities: readonly [IdentitySummary, IdentitySummary];
+  readonly problems: readonly string[];
+}

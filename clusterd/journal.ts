@@ -1,0 +1,115 @@
+// The few facts that survive a restart, in two checksummed slots.
+//
+// One file of two 8 KiB slots, allocated once, so that a write can neither be torn into both nor meet a full disk.
+// Writes alternate between the slots and are on disk (O_DSYNC, open(2)) before write() resolves. Reading takes the
+// sound slot with the higher counter. Both slots bad, or equal counters with different content, is not "fresh": the node
+// then knows that it does not know.
+//
+// Not here: what the facts mean (core/).
+
+import { constants, readFileSync } from "node:fs";
+import { mkdir, open, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { crc32 } from "node:zlib";
+import type { JournalRecord } from "./core/model.ts";
+
+const SLOT = 8192;
+const HEADER = 24;
+const MAGIC = 0x636c_6a31; // "clj1"
+
+export type JournalRead =
+  | { readonly ok: true; readonly record: JournalRecord; readonly counter: number; readonly damagedSlots: number }
+  /** `missing`: there is no file, the node is new. Otherwise the file is there and cannot be trusted. */
+  | { readonly ok: false; readonly missing: boolean; readonly reason: string };
+
+/** Magic, CRC-32 of all that follows it, counter, length, then the record as JSON. */
+export function encodeSlot(record: JournalRecord, counter: number): Buffer {
+  const text = Buffer.from(JSON.stringify(record), "utf8");
+  if (text.length > SLOT - HEADER) throw new Error(`journal record of ${text.length} bytes does not fit its slot`);
+  const slot = Buffer.alloc(SLOT);
+  slot.writeUInt32BE(MAGIC, 0);
+  slot.writeBigUInt64BE(BigInt(counter), 8);
+  slot.writeUInt32BE(text.length, 16);
+  text.copy(slot, HEADER);
+  slot.writeUInt32BE(crc32(slot.subarray(8)), 4);
+  return slot;
+}
+
+type Slot = { readonly counter: number; readonly record: JournalRecord; readonly text: string } | "empty" | "bad";
+
+function decodeSlot(slot: Buffer): Slot {
+  if (slot.length < SLOT) return "bad";
+  if (slot.every((byte) => byte === 0)) return "empty";
+  const length = slot.readUInt32BE(16);
+  if (slot.readUInt32BE(0) !== MAGIC || length > SLOT - HEADER || slot.readUInt32BE(4) !== crc32(slot.subarray(8))) return "bad";
+  const text = slot.toString("utf8", HEADER, HEADER + length);
+  try {
+    const record = JSON.parse(text) as JournalRecord;
+    return record.format === 1 ? { counter: Number(slot.readBigUInt64BE(8)), record, text } : "bad";
+  } catch {
+    return "bad";
+  }
+}
+
+/** Judges the whole file; pure. */
+export function decodeJournal(bytes: Buffer): JournalRead {
+  const slots = [decodeSlot(bytes.subarray(0, SLOT)), decodeSlot(bytes.subarray(SLOT, 2 * SLOT))];
+  const sound = slots.filter((slot) => typeof slot === "object").sort((a, b) => b.counter - a.counter);
+  const damagedSlots = slots.filter((slot) => slot === "bad").length;
+  const [newest, other] = sound;
+  if (newest === undefined) return { ok: false, missing: false, reason: "neither slot of the journal is readable" };
+  if (other !== undefined && other.counter === newest.counter && other.text !== newest.text)
+    return { ok: false, missing: false, reason: "the two slots of the journal contradict each other" };
+  return { ok: true, record: newest.record, counter: newest.counter, damagedSlots };
+}
+
+/** Reads the journal without opening it for writing: for the daemon's start, and for the mirror's receiving side. */
+export function readJournal(path: string): JournalRead {
+  try {
+    return decodeJournal(readFileSync(path));
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    return { ok: false, missing, reason: missing ? `there is no journal at ${path}` : `journal ${path}: ${(error as Error).message}` };
+  }
+}
+
+/** The daemon's own handle. Writes run one after another; a failed write is never retried as if it had succeeded. */
+export class Journal {
+  #file: FileHandle;
+  #counter: number;
+  #last: Promise<void> = Promise.resolve();
+
+  private constructor(file: FileHandle, counter: number) {
+    this.#file = file;
+    this.#counter = counter;
+  }
+
+  /** Creates the file with both slots allocated if it is not there. */
+  static async open(path: string): Promise<Journal> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const before = readJournal(path);
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC | constants.O_NOFOLLOW, 0o600);
+    if ((await file.stat()).size < 2 * SLOT) await file.write(Buffer.alloc(2 * SLOT), 0, 2 * SLOT, 0);
+    const directory = await open(dirname(path), constants.O_RDONLY);
+    await directory.sync();
+    await directory.close();
+    return new Journal(file, before.ok ? before.counter : 0);
+  }
+
+  /** On disk when it resolves; rejects with the system's error. */
+  write(record: JournalRecord): Promise<void> {
+    const next = this.#last.then(async () => {
+      const slot = encodeSlot(record, this.#counter + 1);
+      const { bytesWritten } = await this.#file.write(slot, 0, SLOT, ((this.#counter + 1) % 2) * SLOT);
+      if (bytesWritten !== SLOT) throw new Error(`only ${bytesWritten} of ${SLOT} bytes were written`);
+      this.#counter += 1;
+    });
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#file.close();
+  }
+}
