@@ -1,0 +1,34 @@
+// How the program speaks of what went wrong: what, to which thing, why, what next.
+//
+// Three kinds. Expected outcomes are returned as data by whoever tried. Problems (here) are faults of files that a
+// person wrote; they are collected, never thrown, and carry the line. Bugs are thrown.
+
+export interface Problem {
+  /** Relative to the configuration folder where that is possible: `serv1/www.conf`. */
+  readonly file: string;
+  /** From 1; null when the fault is of the whole file, or of something missing. */
+  readonly line: number | null;
+  readonly message: string;
+  /** What to do about it, when we know. */
+  readonly hint: string | null;
+}
+
+export const problem = (file: string, line: number | null, message: string, hint: string | null = null): Problem =>
+  ({ file, line, message, hint });
+
+/** `cluster.conf:14: [timing] deadtime … ` and the hint, indented, on the next line. */
+export function formatProblem({ file, line, message, hint }: Problem): string {
+  const where = line === null ? file : `${file}:${line}`;
+  return `${where}: ${message}${hint === null ? "" : `\n    ${hint}`}`;
+}
+
+/** One sentence from whatever was thrown: system errors as `EACCES: permission denied`, others by their message. */
+export function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return (thrown.message.split("\n")[0] ?? "").replace(/, (open|stat|lstat|scandir|mkdir|rename|unlink|read|write) .*$/, "") || thrown.name;
+}
+
+/** The end of a `switch` over a union: the compiler proves that nothing is left over. */
+export function assertNever(left: never): never {
+  throw new Error(`nobody handles ${JSON.stringify(left)}`);
+}

@@ -1,0 +1,116 @@
+// Every key of the configuration, once: its kind, its default, what it means and how to choose.
+//
+// Parsing, messages, the annotated samples in cluster.d/ and the reference page all come from these tables.
+// Not here: how values must fit together (validate.ts, timing.ts).
+
+import * as kind from "./kinds.ts";
+import type { Kind } from "./kinds.ts";
+import { PROFILES } from "./timing.ts";
+
+export interface Option<T> {
+  readonly kind: Kind<T>;
+  /** What holds when the key is not there; undefined: the key is required. */
+  readonly fallback: T | undefined;
+  /** How the default is written down, where that needs words. */
+  readonly fallbackSays?: string;
+  /** One sentence: what it means. */
+  readonly meaning: string;
+  /** One sentence: how to choose, and what it has to do with other keys. */
+  readonly choose?: string;
+  /** A value for the samples and the reference page. */
+  readonly example: string;
+}
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+/** The values of a table's keys. */
+export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+
+const required = <T>(of: Kind<T>, example: string, meaning: string, choose?: string): Option<T> =>
+  ({ kind: of, fallback: undefined, meaning, example, ...(choose === undefined ? {} : { choose }) });
+const optional = <T, F extends T | null>(of: Kind<T>, fallback: F, fallbackSays: string, example: string, meaning: string, choose?: string): Option<T | F> =>
+  ({ kind: of as Kind<T | F>, fallback: fallback as T | F, fallbackSays, meaning, example, ...(choose === undefined ? {} : { choose }) });
+
+// ---- cluster.conf ----------------------------------------------------------------------------------------------
+
+export const CLUSTER = {
+  name: required(kind.name("a name for the pair"), "sample", "What this pair is called.", "Two pairs on one LAN need two names."),
+  nodes: required(kind.nodeNames, "serv1 serv2", "The two nodes, by the names that `hostname -s` prints.", "Each has a file NAME.conf and a folder NAME/ here."),
+  profile: optional(kind.choice("fast", "balanced", "safety"), "balanced", "balanced", "balanced", "Which set of times: fast (takeover after 0.33 s), balanced (0.95 s) or safety (3.7 s).", "Times are bought from the machine's worst pause: virtual machines that stall want safety."),
+  policy: optional(kind.choice("availability", "balanced", "safety"), "balanced", "balanced", "balanced", "What an owner does when it has lost every vote, and how often a person is asked.", "safety needs a witness or a fence, which cannot be configured yet."),
+  references: optional(kind.references, null, "the MAIN_GATEWAY of both nodes", "192.168.50.251 192.168.50.252 192.168.50.253", "Reference hosts: addresses on the LAN that both nodes can normally reach. A strict majority of them is the third voter.", "Three or more that do not share one switch or power strip; none switches takeover after unexplained silence off."),
+  failback: optional(kind.choice("manual", "auto"), "manual", "manual", "manual", "Whether an identity goes home by itself once its node is back and in sync.", "manual: a person says `clusterd failback`."),
+  solo_boot: optional(kind.choice("ask", "allow"), "ask", "ask", "ask", "What a node does that boots and never hears the other: ask waits for `clusterd force-own`, allow goes on after solo_wait.", "allow can start old data when the other node was the last owner."),
+  solo_wait: optional(kind.duration, 120_000, "2m", "2m", "With solo_boot = allow: how long to wait for the other node first.", "Longer than the slower of the two takes to boot."),
+  scheduler: optional(kind.choice("cron", "builtin"), "cron", "cron", "cron", "Who starts the lines of the crontab file: the system's cron, or the mirror process itself.", "builtin where there is no cron; never both."),
+  notify: optional(kind.command, [] as readonly string[], "nobody is told", "/usr/local/sbin/tell-admin clusterd", "A program that is told of takeovers, lost links and failed runs.", "The event and its reason follow as further words."),
+  port: optional(kind.integer(1, 65535), 6941, "6941", "6941", "UDP port of the heartbeats.", "The same on both nodes, open between them on the private link and on the LAN."),
+  ssh_port: optional(kind.integer(1, 65535), 22, "22", "22", "TCP port of the other node's sshd, for mirroring and for questions between the nodes."),
+  offset_limit: optional(kind.duration, 1000, "1s", "1s", "How far the two clocks may be apart before there is an alarm and mirror runs are refused."),
+  kernel_lease: optional(kind.choice("auto", "yes", "no"), "auto", "auto", "auto", "Whether the kernel too keeps an identity silent whose lease is over (nftables egress, Linux 5.16 or newer).", "auto: where it can; yes: do not start without."),
+} satisfies Options;
+
+const times = (key: keyof typeof PROFILES.balanced): string => `${PROFILES.fast[key]}ms, ${PROFILES.balanced[key]}ms or ${PROFILES.safety[key]}ms by profile`;
+const time = (key: keyof typeof PROFILES.balanced, meaning: string, choose?: string): Option<number | null> =>
+  optional(kind.interval, null, times(key), `${PROFILES.balanced[key]}ms`, meaning, choose);
+
+/** Each overrides the profile; the inequalities between them are checked (timing.ts). */
+export const TIMING = {
+  keepalive: time("keepalive", "A heartbeat leaves so often."),
+  warntime: time("warntime", "A link silent for so long is late: a warning, nothing else."),
+  deadtime: time("deadtime", "A peer silent on every link for so long is claimed from.", "Several times the machine's worst pause, at least 4 keepalive."),
+  initdead: time("initdead", "After the start of the daemon silence means nothing for so long.", "At least deadtime + claim."),
+  lease: time("lease", "How long an owner may go on after its last acknowledged question.", "At least 6 keepalive."),
+  release: time("release", "Within so long after the end of its lease an identity is silent.", "At least three times the lateness of the dead-man and the time to set the link down."),
+  unheard: time("unheard", "An owner that hears a claim and has not been echoed for so long yields.", "At least 3 keepalive."),
+  claim: time("claim", "A claim is said aloud for so long before the takeover.", "At least (lease + release) * 1.01 / 0.99, and unheard + release + 2 keepalive."),
+  hold_down: time("holdDown", "After a lease that ended because we ourselves stalled: no claim for so long, doubling with each."),
+} satisfies Options;
+
+// ---- <node>.conf: the keys of 1999, and newer ones beside them -------------------------------------------------
+
+export const NODE = {
+  MAIN_INTERFACE: required(kind.nic, "eth0", "The main NIC: where clients come in."),
+  MAIN_IPADDR: required(kind.address, "192.168.50.1", "The address that clients know this node by. It moves with the identity."),
+  MAIN_MACADDR: required(kind.mac, "02:00:5e:50:00:01", "The MAC address that moves with the identity: the main NIC's own."),
+  MAIN_PREFIX: optional(kind.prefix, null, "24, as in 1999", "24", "Prefix length of MAIN_IPADDR."),
+  MAIN_NETMASK: optional(kind.netmask, null, "see MAIN_PREFIX", "255.255.255.0", "The same as a netmask; one of the two."),
+  MAIN_GATEWAY: optional(kind.address, null, "none", "192.168.50.251", "Default gateway. It moves with the identity."),
+  MAIN_IPADDR6: optional(kind.address6, null, "none", "2001:db8:50::1/64", "An IPv6 address that moves with the identity."),
+  HEARTBEAT_INTERFACE: required(kind.nic, "eth1", "The heartbeat NIC: the private cable to the other node."),
+  HEARTBEAT_IPADDR: required(kind.address, "10.50.0.1", "The address on the private cable. It never moves."),
+  HEARTBEAT_PREFIX: optional(kind.prefix, null, "24, as in 1999", "24", "Prefix length of HEARTBEAT_IPADDR."),
+  HEARTBEAT_NETMASK: optional(kind.netmask, null, "see HEARTBEAT_PREFIX", "255.255.255.0", "The same as a netmask; one of the two."),
+  REDUNDANT_INTERFACE: required(kind.nic, "eth2", "The redundant NIC: the spare on the LAN, without identity until the other node's comes here."),
+  ADMIN_IPADDR: optional(kind.address, null, "none, so no LAN link while idle", "192.168.50.11", "The address of the redundant NIC while it is idle: LAN heartbeats, probes and logins. It never moves."),
+  ADMIN_PREFIX: optional(kind.prefix, null, "that of MAIN_IPADDR", "24", "Prefix length of ADMIN_IPADDR."),
+  SERIAL_DEVICE: optional(kind.device, null, "none", "/dev/ttyS0", "A serial line to the other node, as a further link for heartbeats."),
+} satisfies Options;
+
+// ---- <node>/<service>.conf -------------------------------------------------------------------------------------
+
+export const SERVICE = {
+  order: optional(kind.integer(0, 9999), 50, "50", "50", "Services start in this order and stop in the reverse; equal ones by name."),
+  start: optional(kind.startAction, null, "nothing to start", "init:lighttpd", "What starts, stops and checks the service: systemd:UNIT, init:SCRIPT, or init:SCRIPT::ARGUMENT.", "The boot process must not start it: `systemctl disable` it on both nodes."),
+  start_command: optional(kind.command, null, "none", "/usr/local/sbin/shop start --port 80", "Instead of start: the program and its words that start the service.", "It ends once the service runs."),
+  stop_command: optional(kind.command, null, "none", "/usr/local/sbin/shop stop", "With start_command: what stops it."),
+  check_command: optional(kind.command, null, "none", "/usr/local/sbin/shop status", "With start_command: exit code 0 means that it runs."),
+  start_timeout: optional(kind.duration, 30_000, "30s", "30s", "A start that takes longer is killed and reported."),
+  stop_timeout: optional(kind.duration, 20_000, "20s", "20s", "A stop that takes longer is killed; the identity goes down before that."),
+  alias: optional(kind.name("a host name"), null, "none", "www", "The name clients use for it in the DNS, for people to see."),
+  address: optional(kind.serviceAddress, [] as readonly kind.ServiceAddress[], "none", "192.168.50.101/24", "A further address that moves with the identity, under the same lease."),
+} satisfies Options;
+
+export const MIRROR = {
+  path: required(kind.entries, "/srv/www/", "What is mirrored to the other node: a tree with / at its end, or a single file."),
+  exclude: optional(kind.patterns, [] as readonly string[], "nothing", "*.tmp", "What is left out: an rsync pattern, from the tree's top."),
+  max_delete: optional(kind.integer(0, 999_999_999), 100, "100", "100", "More deletions than this in one run stop it until a person says `mirror approve`."),
+  max_delete_percent: optional(kind.integer(0, 100), 10, "10", "10", "The same as a share of all files, in percent; both limits count."),
+  timeout: optional(kind.duration, 3_600_000, "1h", "1h", "A run that takes longer is ended and reported."),
+} satisfies Options;
+
+/** Which sections a kind of file has; "" is a file without sections. */
+export const FILES = {
+  cluster: { cluster: CLUSTER, timing: TIMING },
+  node: { "": NODE },
+  service: { service: SERVICE, mirror: MIRROR },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Options>>>>;
