@@ -1,0 +1,97 @@
+// What does a heartbeat look like on the wire, and which bytes are one?
+//
+//   0      1       2 … SIZE−33        SIZE−32 … SIZE−1
+//   0xC1   claims  the table LAYOUT   HMAC-SHA256 over everything before it
+//
+// The first byte is a magic half-byte 0xC and the protocol version. The second repeats, at a fixed place, for which
+// identities the sender is claiming, so that somebody with a packet dump and no key can see a claim. Nothing else is
+// looked at before the HMAC has been found right (only the size and the magic, to spare the hash for stray packets).
+//
+// Not here: whether a heartbeat is new or replayed; that is judged from boot id and echo (core/). A key fits one
+// cluster, sender and link, so a frame that is reflected or appears on another link is a forgery like any other.
+
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { ROLES, type Heartbeat, type IdentityBeat, type Index, type LinkName } from "../core/model.ts";
+import { byte, counter, hex, nullable, oneOf, pair, record, wallTime } from "./fields.ts";
+import type { HeartbeatKeys } from "./key.ts";
+
+export const PROTOCOL_VERSION = 1;
+
+const MAGIC = 0xc0;
+const HEADER = 2;
+const TAG = 32;
+/** A packet of any version is at most this long. */
+const LONGEST = 512;
+
+const index = oneOf<Index>([0, 1]);
+
+const IDENTITY_LAYOUT = record<IdentityBeat>(
+  { role: oneOf(ROLES), epoch: counter, owner: nullable(index), offer: counter },
+  { stale: 1, locked: 2, promised: 4, standing: 8, inSync: 16, wanted: 32 },
+);
+
+const LAYOUT = record<Heartbeat>(
+  {
+    sender: index,
+    boot: hex(16),
+    seq: counter,
+    sentWall: wallTime,
+    echo: nullable(record({ boot: hex(16), seq: counter, heardWall: wallTime }, {})),
+    hello: nullable(record({ boot: hex(16), seq: counter }, {})),
+    digest: hex(8),
+    references: byte,
+    identities: pair(IDENTITY_LAYOUT),
+  },
+  { leaving: 1, mainCarrier: 2, redundantCarrier: 4 },
+);
+
+/** Bytes of every heartbeat of this version. */
+export const PACKET_SIZE = HEADER + LAYOUT.size + TAG;
+
+/** `size`, `magic`, `authentication`: not from our peer, at least not on this link. `version`: from our peer, in another
+ *  protocol version. `sender`, `malformed`: made with the key, yet not what this program would have written. */
+export type Unreadable = "size" | "magic" | "authentication" | "version" | "sender" | "malformed";
+export type Decoded = { readonly ok: true; readonly beat: Heartbeat } | { readonly ok: false; readonly reason: Unreadable };
+
+/** Throws an AssertionError or RangeError for a value that does not fit its field, which is a bug. */
+export function encodeHeartbeat(beat: Heartbeat, link: LinkName, keys: HeartbeatKeys): Buffer {
+  const bytes = Buffer.alloc(PACKET_SIZE);
+  bytes[0] = MAGIC | PROTOCOL_VERSION;
+  bytes[1] = claims(beat);
+  LAYOUT.write(bytes, HEADER, beat);
+  bytes.set(tagOf(bytes, keys[link][beat.sender]), PACKET_SIZE - TAG);
+  return bytes;
+}
+
+/** Never throws, whatever the bytes are. */
+export function decodeHeartbeat(bytes: Buffer, link: LinkName, keys: HeartbeatKeys, expect: { readonly self: Index }): Decoded {
+  if (bytes.length <= HEADER + TAG || bytes.length > LONGEST) return refused("size");
+  if ((bytes[0]! & 0xf0) !== MAGIC) return refused("magic");
+  const foreign = bytes[0] !== (MAGIC | PROTOCOL_VERSION);
+  // Other versions may have other sizes; those of ours have one, which is known before anything is hashed.
+  if (!foreign && bytes.length !== PACKET_SIZE) return refused("size");
+
+  const sender: Index = expect.self === 0 ? 1 : 0;
+  if (!timingSafeEqual(tagOf(bytes, keys[link][sender]), bytes.subarray(bytes.length - TAG))) return refused("authentication");
+  if (foreign) return refused("version");
+
+  const beat = LAYOUT.read(bytes, HEADER);
+  if (beat === undefined) return refused("malformed");
+  if (beat.sender !== sender) return refused("sender");
+  if (bytes[1] !== claims(beat)) return refused("malformed");
+  return { ok: true, beat };
+}
+
+/** For a sniffer without the key: which identities the sender of these bytes claims, or null if it is no heartbeat of this version. */
+export function claimsOnTheWire(bytes: Buffer): readonly [boolean, boolean] | null {
+  if (bytes.length !== PACKET_SIZE || bytes[0] !== (MAGIC | PROTOCOL_VERSION)) return null;
+  return [(bytes[1]! & 1) !== 0, (bytes[1]! & 2) !== 0];
+}
+
+const claims = ({ identities: [first, second] }: Heartbeat): number =>
+  (first.role === "claiming" ? 1 : 0) | (second.role === "claiming" ? 2 : 0);
+
+const tagOf = (bytes: Buffer, key: Buffer): Buffer =>
+  createHmac("sha256", key).update(bytes.subarray(0, bytes.length - TAG)).digest();
+
+const refused = (reason: Unreadable): Decoded => ({ ok: false, reason });
