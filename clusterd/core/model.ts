@@ -3,10 +3,27 @@
 // Types only. Everything the daemon learns arrives as an Event with its moment; step() (step.ts) answers with the next
 // state, effects in the order in which they must be carried out, and the reasons in words.
 
-import type { Duration, Instant, WallTime } from "../base/time.ts";
+import type { Duration, Instant, Timing, WallTime } from "../base/time.ts";
 
 /** 0 or 1: a node, and the identity at home there. */
 export type Index = 0 | 1;
+
+/** What the brain needs of the configuration. */
+export interface CoreConfig {
+  readonly self: Index;
+  readonly cluster: string;
+  readonly digest: string;
+  readonly timing: Timing;
+  /** Number of configured reference hosts; 0 = no arbiter, so silence never causes a takeover. */
+  readonly references: number;
+  readonly policy: "availability" | "balanced" | "safety";
+  readonly soloBoot: "ask" | "allow";
+  readonly soloWait: Duration;
+  readonly failback: "manual" | "auto";
+  /** By identity: is there anything to start, anything to mirror? Without, a handover has no freeze. */
+  readonly hasServices: readonly [boolean, boolean];
+  readonly hasJobs: readonly [boolean, boolean];
+}
 
 // ---- roles -----------------------------------------------------------------------------------------------------
 
@@ -92,17 +109,15 @@ export type LinkName = "private" | "lan" | "serial";
 export type Verb = "switchover" | "failback" | "clear" | "force-own" | "leave" | "confirm-dead" | "handover";
 
 export type CoreEvent =
-  /** Always first: what the journal says; null = both slots unreadable. */
-  | { readonly kind: "start"; readonly at: Instant; readonly boot: string; readonly journal: JournalRecord | null; readonly fresh: boolean }
-  /** The timer: `due` is when it should have fired, `at` when it did. */
-  | { readonly kind: "tick"; readonly at: Instant; readonly due: Instant }
-  /** An authenticated heartbeat; `sentAt` is our own sending moment of the one it echoes, or null. */
+  /** Always first: what the journal says. `null` = it is there and cannot be trusted; `fresh` = there never was one. */
+  | { readonly kind: "start"; readonly at: Instant; readonly wall: WallTime; readonly boot: string; readonly journal: JournalRecord | null; readonly fresh: boolean }
+  /** The timer fired. */
+  | { readonly kind: "tick"; readonly at: Instant; readonly wall: WallTime }
+  /** An authenticated heartbeat. */
   | { readonly kind: "heard"; readonly at: Instant; readonly wall: WallTime; readonly link: LinkName; readonly beat: Heartbeat }
-  /** A heartbeat left (its sequence number and moment), so that an echo can be dated. */
-  | { readonly kind: "sent"; readonly at: Instant; readonly wall: WallTime; readonly seq: number }
-  /** A probe round of the reference hosts reached `answered` of `of`. May come more than once a round, growing. */
+  /** A probe round of the reference hosts has `answered` of `of` by now; comes again when the count grows. */
   | { readonly kind: "references"; readonly at: Instant; readonly startedAt: Instant; readonly answered: number; readonly of: number }
-  /** ARP probe for an identity: the MAC that answered within the probe's time, or null. */
+  /** ARP probe for an identity is over: the MAC that answered, or null. */
   | { readonly kind: "probed"; readonly at: Instant; readonly identity: Index; readonly startedAt: Instant; readonly mac: string | null }
   | { readonly kind: "persisted"; readonly at: Instant; readonly write: number }
   | { readonly kind: "persist-failed"; readonly at: Instant; readonly write: number; readonly reason: string }
@@ -119,20 +134,20 @@ export type CoreEvent =
   | { readonly kind: "carrier"; readonly at: Instant; readonly nic: "main" | "heartbeat" | "redundant"; readonly up: boolean }
   /** Frames arrive that carry our own identity's MAC as their source: somebody else speaks with it. */
   | { readonly kind: "own-mac-heard"; readonly at: Instant; readonly identity: Index }
-  /** The dead-man process or the kernel lease is not there (any more). */
-  | { readonly kind: "guard-lost"; readonly at: Instant; readonly reason: string }
-  | { readonly kind: "guard-back"; readonly at: Instant }
+  /** The dead-man process is not there (any more); without it nothing is owned. */
+  | { readonly kind: "guard"; readonly at: Instant; readonly present: boolean; readonly reason: string }
   | { readonly kind: "command"; readonly at: Instant; readonly id: number; readonly verb: Verb; readonly identity: Index | null };
 
 // ---- effects ---------------------------------------------------------------------------------------------------
 
-/** Carried out one after another in the given order; each outcome comes back as an event. A `persist` holds back
- *  everything behind it in the list until it is on disk, so nothing is said or raised that is not remembered. */
+/** Begun in the given order; each outcome comes back as an event. Nothing that depends on a `persist` is ever in the same
+ *  list: it follows from the `persisted` event, so nothing is said or raised that is not remembered. */
 export type Effect =
-  /** A heartbeat on every link, now. */
-  | { readonly kind: "send" }
+  /** A heartbeat with this sequence number on every link, now; its content is beatOf(state). */
+  | { readonly kind: "send"; readonly seq: number }
   | { readonly kind: "ask-references" }
-  | { readonly kind: "probe-identity"; readonly identity: Index }
+  /** ARP probe; no answer within `timeout` ms is an answer too. */
+  | { readonly kind: "probe-identity"; readonly identity: Index; readonly timeout: Duration }
   | { readonly kind: "persist"; readonly write: number; readonly record: JournalRecord }
   /** Tell dead-man and kernel: silent at `until`. `ackedAt` is the sending moment the lease counts from. */
   | { readonly kind: "lease"; readonly identity: Index; readonly until: Instant; readonly ackedAt: Instant }
@@ -175,8 +190,6 @@ export interface Summary {
   readonly peer: { readonly state: "unknown" | "alive" | "late" | "silent" | "left"; readonly heardAgo: Duration | null; readonly sameConfiguration: boolean | null };
   readonly links: readonly { readonly link: LinkName; readonly state: "unknown" | "on-time" | "late" | "silent"; readonly heardAgo: Duration | null }[];
   readonly references: { readonly answered: number; readonly of: number; readonly majority: boolean; readonly ago: Duration | null };
-  /** Milliseconds the peer's wall clock is ahead of ours; null = not known yet. */
-  readonly offset: number | null;
   readonly carrier: { readonly main: boolean | null; readonly heartbeat: boolean | null; readonly redundant: boolean | null };
   readonly stalls: { readonly count: number; readonly worst: Duration };
   readonly identities: readonly [IdentitySummary, IdentitySummary];

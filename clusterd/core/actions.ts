@@ -1,0 +1,234 @@
+// What the rows of the table do: each action changes the holding, asks for effects, or answers a person.
+//
+// Records only change through remember(): the new record is written first, and becomes true with the `persisted` event.
+
+import { nextEpoch, withOwner } from "./epochs.ts";
+import { claimObstacle, handoverObstacle } from "./guards.ts";
+import { isPrompt, leaseEnd } from "./lease.ts";
+import type { CoreEvent, Effect, IdentityRecord, Index, JournalRecord } from "./model.ts";
+import { NEVER, otherOf, type Holding, type State } from "./state.ts";
+
+export interface Scene {
+  readonly state: State;
+  readonly holding: Holding;
+  readonly identity: Index;
+  readonly event: CoreEvent;
+  readonly effects: Effect[];
+}
+
+const latest = (holding: Holding): IdentityRecord => holding.pending?.record ?? holding.record;
+
+/** Asks for the journal to be written with this record in it. */
+export function remember({ state, holding, effects }: Scene, record: IdentityRecord): void {
+  state.write += 1;
+  holding.pending = { write: state.write, record };
+  effects.push({ kind: "persist", write: state.write, record: journalOf(state) });
+}
+
+const journalOf = (state: State): JournalRecord => ({
+  format: 1, cluster: state.config.cluster, node: state.config.self,
+  identities: [latest(state.holdings[0]), latest(state.holdings[1])],
+});
+
+/** A heartbeat with the state as it is when the effect is carried out. The moment is dated now: earlier is safe, later is not. */
+export function say({ state, effects }: Pick<Scene, "state" | "effects">): void {
+  state.seq += 1;
+  const sentAt = state.sentAt.slice();
+  sentAt[state.seq % sentAt.length] = state.now;
+  state.sentAt = sentAt;
+  for (const holding of state.holdings)
+    if (holding.claimHeard !== null && holding.claimHeard.askedAt === null) holding.claimHeard = { ...holding.claimHeard, askedAt: state.now };
+  effects.push({ kind: "send", seq: state.seq });
+}
+
+function answer({ event, effects }: Scene, ok: boolean, text: string): void {
+  if (event.kind === "command") effects.push({ kind: "answer", command: event.id, ok, text });
+}
+
+function answerHandover({ holding, effects }: Scene, ok: boolean, text: string): void {
+  const command = holding.handover?.command ?? null;
+  if (command !== null) effects.push({ kind: "answer", command, ok, text });
+}
+
+/** Whose word counts from now on, and whether our files can still be trusted. */
+function adopt(scene: Scene, lost: boolean): void {
+  const { state, holding, identity } = scene;
+  const said = state.peer.beat?.identities[identity];
+  if (said === undefined) return;
+  const before = latest(holding);
+  const peer = otherOf(state.config.self);
+  const owner = said.owner ?? peer;
+  const handedOver = said.epoch === before.offered;
+  const followed = owner === peer && before.owner === peer;
+  const stale = handedOver || followed ? before.stale : true;
+  // A tie lost while alive: 1999's standby lock. A node that died and came back has lost no tie.
+  const locked = before.locked || (stale && !followed && (lost || holding.trips.count > 0));
+  holding.uncertain = false;
+  remember(scene, { ...withOwner(before, owner, said.epoch), stale, locked, standing: false });
+}
+
+function acquire(scene: Scene, epoch: number, changes: Partial<IdentityRecord>): void {
+  const { state, holding } = scene;
+  const before = latest(holding);
+  holding.inSync = null;
+  holding.wanted = false;
+  remember(scene, { ...withOwner(before, state.config.self, epoch), stale: false, promised: false, ...changes });
+}
+
+const knownEpochs = ({ state, holding, identity }: Scene): number[] => {
+  const said = state.peer.beat?.identities[identity];
+  return [latest(holding).epoch, latest(holding).offered, said?.epoch ?? 0, said?.offer ?? 0];
+};
+
+function beginHandover(scene: Scene, planned: boolean): void {
+  const { state, holding, event } = scene;
+  const offer = nextEpoch(otherOf(state.config.self), ...knownEpochs(scene));
+  holding.handover = { startedAt: state.now, planned, offer, command: event.kind === "command" && event.verb !== "leave" ? event.id : null };
+}
+
+const letGo = (holding: Holding): void => {
+  holding.uncertain = true;
+};
+
+const TRIPS_FORGOTTEN_AFTER = 60_000;
+
+function trip(scene: Scene): void {
+  const { state, holding } = scene;
+  const { count, at } = holding.trips;
+  const trips = state.now - at < TRIPS_FORGOTTEN_AFTER ? count + 1 : 1;
+  holding.trips = { count: trips, at: state.now };
+  // The first is forgiven at once; from the second on the pair must not ping-pong.
+  if (trips > 1) holding.heldUntil = state.now + state.config.timing.holdDown * 2 ** Math.min(trips - 2, 6);
+  answerHandover(scene, false, "the lease ended during the handover");
+  holding.handover = null;
+  letGo(holding);
+}
+
+export const ACTIONS = {
+  send: (scene) => say(scene),
+  "ask-references": ({ state, effects }) => {
+    effects.push({ kind: "ask-references" });
+    state.references.askedAt = state.now;
+  },
+  announce: ({ identity, effects }) => effects.push({ kind: "announce", identity }),
+  certain: ({ holding }) => {
+    holding.uncertain = false;
+  },
+  doubt: ({ holding }) => letGo(holding),
+  trip: (scene) => trip(scene),
+  lock: (scene) => remember(scene, { ...latest(scene.holding), locked: true, stale: true }),
+  fail: (scene) => {
+    const { state, holding, event } = scene;
+    state.failed = event.kind === "persist-failed" ? event.reason : "unknown";
+    answerHandover(scene, false, `the journal could not be written: ${state.failed}`);
+    holding.handover = null;
+    holding.claim = null;
+    letGo(holding);
+  },
+
+  // Claim and takeover
+  "begin-claim": ({ state, holding }) => {
+    const { claim } = state.config.timing;
+    holding.claim = { startedAt: state.now, agreedAt: NEVER, rounds: [state.now], unanswered: 0, probeAt: state.now + 0.7 * claim };
+  },
+  "drop-claim": ({ holding }) => {
+    holding.claim = null;
+  },
+  acquire: (scene) => {
+    const standing = latest(scene.holding).standing || isPrompt(scene.state);
+    scene.holding.claim = null;
+    acquire(scene, nextEpoch(scene.state.config.self, ...knownEpochs(scene)), { standing });
+  },
+  "acquire-alone": (scene) => {
+    scene.holding.claim = null;
+    acquire(scene, nextEpoch(scene.state.config.self, ...knownEpochs(scene)), { standing: scene.state.config.soloBoot === "ask", locked: false });
+  },
+  "accept-offer": (scene) => {
+    const offer = scene.state.peer.beat?.identities[scene.identity].offer ?? 0;
+    acquire(scene, offer, { standing: false });
+  },
+  raise: ({ state, holding, identity, effects }) => {
+    holding.leaseUntil = leaseEnd(state, holding);
+    holding.leaseTold = holding.leaseUntil;
+    holding.uncertain = false;
+    holding.claimHeard = null;
+    effects.push({ kind: "lease", identity, until: holding.leaseUntil, ackedAt: holding.leaseUntil - state.config.timing.lease });
+    effects.push({ kind: "raise", identity, epoch: holding.record.epoch, until: holding.leaseUntil });
+  },
+  "raise-failed": ({ state, holding }) => {
+    letGo(holding);
+    holding.trips = { count: holding.trips.count + 1, at: state.now };
+    holding.heldUntil = state.now + state.config.timing.holdDown * 2 ** Math.min(holding.trips.count, 6);
+  },
+  adopt: (scene) => adopt(scene, false),
+  "adopt-lost": (scene) => {
+    answerHandover(scene, false, "the peer took it over in the meantime");
+    scene.holding.handover = null;
+    adopt(scene, true);
+  },
+
+  // Release and handover
+  release: ({ holding, identity, effects }) => {
+    holding.leaseUntil = NEVER;
+    holding.claimHeard = null;
+    effects.push({ kind: "release", identity });
+  },
+  "begin-handover": (scene) => beginHandover(scene, true),
+  "hand-over-at-once": (scene) => beginHandover(scene, false),
+  "abort-handover": (scene) => {
+    answerHandover(scene, false, "the handover was given up; the identity stays where it was");
+    scene.holding.handover = null;
+  },
+  offer: (scene) => {
+    const { holding } = scene;
+    const offered = holding.handover?.offer ?? 0;
+    // Unplanned, the peer may lack our newest versions: they are found, kept and listed when it resynchronises us.
+    const stale = latest(holding).stale || holding.handover?.planned === false;
+    remember(scene, { ...latest(holding), offered, stale });
+  },
+  grant: (scene) => {
+    const { state, holding } = scene;
+    const offered = nextEpoch(otherOf(state.config.self), ...knownEpochs(scene));
+    holding.handover = { startedAt: state.now, planned: true, offer: offered, command: null };
+    remember(scene, { ...latest(holding), offered });
+  },
+  withdraw: (scene) => {
+    answerHandover(scene, false, "the peer did not take the identity");
+    scene.holding.handover = null;
+  },
+  "final-pass": ({ holding, identity, effects }) => effects.push({ kind: "final-pass", identity, epoch: holding.record.epoch }),
+
+  // Services
+  "start-services": ({ state, holding, identity, effects }) => {
+    if (!state.config.hasServices[identity]) return;
+    holding.services = "starting";
+    effects.push({ kind: "start-services", identity, epoch: holding.record.epoch });
+  },
+  "stop-services": ({ state, holding, identity, effects }) => {
+    if (state.config.hasServices[identity]) holding.services = "stopping";
+    effects.push({ kind: "stop-services", identity });
+  },
+
+  // A person's words
+  "clear-lock": (scene) => {
+    if (latest(scene.holding).locked) remember(scene, { ...latest(scene.holding), locked: false });
+    scene.holding.trips = { count: 0, at: NEVER };
+    scene.holding.heldUntil = NEVER;
+  },
+  "count-standing": (scene) => remember(scene, { ...latest(scene.holding), standing: true }),
+  "answer-done": (scene) => answer(scene, true, "done"),
+  "answer-already": (scene) => answer(scene, true, "this node owns it already"),
+  "answer-handed-over": (scene) => {
+    answerHandover(scene, true, "the peer owns it now");
+    scene.holding.handover = null;
+  },
+  "answer-not-owner": (scene) => answer(scene, false, "this node does not hold it; ask the other node"),
+  "answer-busy": (scene) => answer(scene, false, `this node is ${scene.holding.role}; try again when that is over`),
+  "answer-peer-owns": (scene) => answer(scene, false, "the peer holds it and is heard; use `clusterd switchover` there"),
+  "answer-peer-alive": (scene) => answer(scene, false, "the peer is heard: it is not dead"),
+  "answer-use-force": (scene) => answer(scene, false, `${claimObstacle(scene.state, scene.identity) ?? "it was never heard"}; \`clusterd force-own\` overrides that`),
+  "answer-obstacle": (scene) => answer(scene, false, `no handover: ${handoverObstacle(scene.state, scene.identity) ?? "unknown"}`),
+  "answer-failed": (scene) => answer(scene, false, `this node has failed: ${scene.state.failed ?? "unknown"}; start the daemon again`),
+} as const satisfies Record<string, (scene: Scene) => unknown>;
+
+export type ActionName = keyof typeof ACTIONS;

@@ -1,0 +1,47 @@
+// What this node says of itself in each heartbeat: only what is true on disk.
+
+import type { WallTime } from "../base/time.ts";
+import { holds, referenceInterval } from "./lease.ts";
+import { roundTolerance } from "./signals.ts";
+import type { Heartbeat, IdentityBeat, Index } from "./model.ts";
+import type { State } from "./state.ts";
+
+/** Does the peer have every version of this identity's files, as far as the owner knows? */
+export function peerInSync(state: State, identity: Index): boolean {
+  const { record, inSync } = state.holdings[identity];
+  if (!state.config.hasJobs[identity]) return true;
+  return inSync !== null && inSync.epoch === record.epoch && inSync.boot === state.peer.boot;
+}
+
+function identityBeat(state: State, identity: Index): IdentityBeat {
+  const { role, record, pending, handover, wanted } = state.holdings[identity];
+  const offered = role === "offering" && pending === null && handover !== null && record.offered === handover.offer;
+  return {
+    role, epoch: record.epoch, owner: record.owner, offer: offered ? record.offered : 0,
+    stale: record.stale, locked: record.locked, promised: record.promised, standing: record.standing,
+    inSync: holds(state.holdings[identity]) && peerInSync(state, identity), wanted,
+  };
+}
+
+/** Reference hosts that answered lately, for the peer's judgement; 255 = none were asked lately. */
+export function referencesAnswered(state: State): number {
+  const { askedAt, startedAt, answered } = state.references;
+  if (state.now - askedAt > 3_000) return 255;
+  const fresh = state.now - startedAt <= 2 * Math.max(referenceInterval(state), 1000) + roundTolerance(state);
+  return fresh ? answered : 0;
+}
+
+/** The heartbeat with sequence number `seq`, as it is to be sent at wall time `wall`. */
+export function beatOf(state: State, seq: number, wall: WallTime): Heartbeat {
+  const { peer, carrier } = state;
+  return {
+    sender: state.config.self, boot: state.boot, seq, sentWall: wall,
+    echo: peer.boot === null ? null : { boot: peer.boot, seq: peer.seq, heardWall: peer.heardWall },
+    hello: peer.hello,
+    digest: state.config.digest,
+    leaving: state.leaving?.promised === true,
+    mainCarrier: carrier.main !== false, redundantCarrier: carrier.redundant !== false,
+    references: referencesAnswered(state),
+    identities: [identityBeat(state, 0), identityBeat(state, 1)],
+  };
+}

@@ -1,0 +1,143 @@
+// What is due whatever happened: heartbeats, questions to the arbiter, lease renewals, votes and flags that follow from
+// what was heard, good-byes, and the news that people want.
+
+import { peerInSync } from "./beat.ts";
+import { remember, say, type Scene } from "./actions.ts";
+import { claimObstacle } from "./guards.ts";
+import { holds, leaseEnd, referenceInterval } from "./lease.ts";
+import { inContact, isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
+import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
+import { roundTolerance } from "./signals.ts";
+import type { State } from "./state.ts";
+
+interface Context {
+  readonly state: State;
+  readonly effects: Effect[];
+  readonly event: CoreEvent;
+}
+
+const BOTH = [0, 1] as const;
+const LINKS = ["private", "lan", "serial"] as const;
+
+export function duties(context: Context): void {
+  for (const identity of BOTH) flags(context, identity);
+  answerClaims(context);
+  keepalive(context);
+  askReferences(context);
+  probe(context);
+  renew(context);
+  leave(context);
+  news(context);
+}
+
+/** Records that follow from what the peer says, without a change of role. */
+function flags({ state, effects, event }: Context, identity: Index): void {
+  const holding = state.holdings[identity];
+  const said = state.peer.beat;
+  if (event.kind !== "heard" || said === null || holding.pending !== null || !inContact(state)) return;
+  const theirs = said.identities[identity];
+  const { record } = holding;
+  const changes: { -readonly [K in "standing" | "promised" | "stale"]?: IdentityRecord[K] } = {};
+  // A clean leave is a standing vote for whoever owns; it ends here first, and only then does the leaver forget it.
+  if (said.leaving && theirs.promised && holds(holding) && !record.standing) changes.standing = true;
+  if (!said.leaving && record.standing) changes.standing = false;
+  if (record.promised && !theirs.standing && state.leaving === null) changes.promised = false;
+  const resynchronised = theirs.role === "owner" && theirs.inSync && theirs.epoch === record.epoch && !theirs.standing;
+  if (record.stale && resynchronised) changes.stale = false;
+  if (Object.keys(changes).length > 0) remember({ state, effects, event, identity, holding } as Scene, { ...record, ...changes });
+}
+
+/** An owner that hears a claim objects at once; the time in which it must be heard counts from that heartbeat. */
+function answerClaims({ state, effects }: Context): void {
+  const unanswered = state.holdings.some((holding) => holds(holding) && holding.claimHeard !== null && holding.claimHeard.askedAt === null);
+  if (unanswered) say({ state, effects });
+}
+
+function keepalive({ state, effects }: Context): void {
+  const { keepalive: interval } = state.config.timing;
+  if (state.now < state.nextBeatAt) return;
+  say({ state, effects });
+  state.nextBeatAt = state.nextBeatAt + interval > state.now ? state.nextBeatAt + interval : state.now + interval;
+}
+
+function askReferences({ state, effects }: Context): void {
+  // Half a millisecond of grace: a timer that fires a hair early must not skip a whole keepalive.
+  if (state.config.references === 0 || state.now - state.references.askedAt < referenceInterval(state) - 0.5) return;
+  state.references.askedAt = state.now;
+  effects.push({ kind: "ask-references" });
+  for (const holding of state.holdings)
+    if (holding.claim !== null) holding.claim = { ...holding.claim, rounds: [...holding.claim.rounds, state.now] };
+}
+
+function probe({ state, effects }: Context): void {
+  for (const identity of BOTH) {
+    const holding = state.holdings[identity];
+    if (holding.claim === null || state.now < holding.claim.probeAt) continue;
+    holding.claim = { ...holding.claim, probeAt: Number.POSITIVE_INFINITY };
+    effects.push({ kind: "probe-identity", identity, timeout: state.config.timing.claim * 0.08 });
+  }
+}
+
+function renew({ state, effects }: Context): void {
+  const grain = state.config.timing.keepalive / 2;
+  for (const identity of BOTH) {
+    const holding = state.holdings[identity];
+    if (!holds(holding)) continue;
+    holding.leaseUntil = Math.max(holding.leaseUntil, leaseEnd(state, holding));
+    if (holding.leaseUntil - holding.leaseTold < grain) continue;
+    holding.leaseTold = holding.leaseUntil;
+    effects.push({ kind: "lease", identity, until: holding.leaseUntil, ackedAt: holding.leaseUntil - state.config.timing.lease });
+  }
+}
+
+const AT_REST = new Set(["waiting", "standby", "failed"]);
+
+/** Leaving: once nothing is held, promise on disk, then say it, then answer. */
+function leave(context: Context): void {
+  const { state, effects, event } = context;
+  if (state.leaving === null || state.leaving.promised) return;
+  if (!state.holdings.every((holding) => AT_REST.has(holding.role) && holding.pending === null)) return;
+  const open = BOTH.filter((identity) => !state.holdings[identity].record.promised && state.holdings[identity].role !== "failed");
+  for (const identity of open) {
+    const holding = state.holdings[identity];
+    remember({ state, effects, event, identity, holding } as Scene, { ...holding.record, promised: true });
+  }
+  if (open.length > 0) return;
+  state.leaving = { ...state.leaving, promised: true };
+  say({ state, effects });
+  effects.push({ kind: "answer", command: state.leaving.command, ok: true, text: "nothing is held here any more" });
+}
+
+/** Tells people what changed since they were last told. */
+function news({ state, effects }: Context): void {
+  const tell = (topic: string, now: string, level: "info" | "warn" | "alarm", because: string, identity: Index | null = null): void => {
+    if (state.told[topic] === now) return;
+    const first = state.told[topic] === undefined;
+    state.told = { ...state.told, [topic]: now };
+    if (!first || level !== "info") effects.push({ kind: "tell", level, event: topic, identity, because });
+  };
+  const peer = peerState(state);
+  if (peer !== "late") tell("peer", peer, peer === "silent" ? "alarm" : "info", `the peer is ${peer}`);
+  for (const link of LINKS) {
+    const carries = linkState(state, link);
+    if (carries === "on-time") tell(`link.${link}`, carries, "info", `heartbeats arrive on the ${link} link again`);
+    if (carries === "silent" && !isSilent(state)) tell(`link.${link}`, carries, "warn", `no heartbeat on the ${link} link; nothing else changes`);
+  }
+  const same = sameConfiguration(state);
+  if (same !== null) tell("configuration", String(same), same ? "info" : "alarm",
+    same ? "the configurations of the two nodes agree" : "the configurations of the two nodes differ: no takeover until they agree");
+  if (state.config.references > 0 && state.references.agreedAt > Number.NEGATIVE_INFINITY) {
+    const reached = state.now - Math.max(state.references.agreedAt, state.wokeAt) <= 2_500 + roundTolerance(state);
+    tell("references", String(reached), reached ? "info" : "alarm", reached ? "a majority of the reference hosts answers" : "no majority of the reference hosts answers");
+  }
+  for (const identity of BOTH) {
+    const holding = state.holdings[identity];
+    if (holding.role === "standby" && state.peer.boot !== null && isSilent(state)) {
+      const obstacle = claimObstacle(state, identity);
+      if (obstacle !== null) tell(`waits.${identity}`, obstacle, "alarm", `silent peer, but no takeover: ${obstacle}`, identity);
+    } else if ((state.told[`waits.${identity}`] ?? "") !== "") state.told = { ...state.told, [`waits.${identity}`]: "" };
+    if (holding.role === "owner") tell(`redundancy.${identity}`, String(peerInSync(state, identity)), "info",
+      peerInSync(state, identity) ? "the peer has every file version: it may take over" : "the peer has to be resynchronised before it may take over", identity);
+  }
+}
+

@@ -1,0 +1,85 @@
+// The named conditions of the transition table: one small question each.
+
+import { inContact, isSilent, sameConfiguration } from "./liveness.ts";
+import { isMajority, leaseEnd, wasSurelyAlone } from "./lease.ts";
+import type { Index } from "./model.ts";
+import { preferredOwner } from "./preference.ts";
+import { nicOf, peerCarrier } from "./signals.ts";
+import { otherOf, type Holding, type State } from "./state.ts";
+
+/** Why this node must not claim the identity now, in words that also say what would help; null = it may. */
+export function claimObstacle(state: State, identity: Index): string | null {
+  const { record, uncertain, heldUntil } = state.holdings[identity];
+  const { config } = state;
+  const wasOwner = record.owner === config.self;
+  if (state.failed !== null) return `this node has failed: ${state.failed}`;
+  if (state.leaving !== null) return "this node is leaving";
+  if (!state.guard.present) return `no dead-man process: ${state.guard.reason}`;
+  if (sameConfiguration(state) === false) return "the configurations of the two nodes differ";
+  if (state.peer.left) return "the peer left in good order; `clusterd force-own` takes the identity by hand";
+  if (record.stale) return "this node may lack file versions: it waits for the owner to resynchronise it";
+  if (record.locked) return "the standby lock is set: `clusterd clear` removes it";
+  if (record.promised) return "this node left in good order and promised not to claim before it has talked to the peer";
+  if (state.carrier[nicOf(state, identity)] === false) return `no carrier on the ${nicOf(state, identity)} NIC`;
+  if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
+  if (config.references === 0) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
+  if (uncertain && !(wasOwner && wasSurelyAlone(state))) return "this node let go without knowing who owns now: it waits to hear the peer";
+  if (wasOwner && config.policy === "safety") return "policy `safety` asks before an owner that lost its votes takes back: `clusterd force-own`";
+  if (heldUntil > state.now) return "held down after a lost lease or a failed raise";
+  return null;
+}
+
+/** Why the peer cannot be handed the identity in good order; null = it can. */
+export function handoverObstacle(state: State, identity: Index): string | null {
+  const said = state.peer.beat;
+  if (said === null || !inContact(state)) return "the peer is not heard";
+  if (sameConfiguration(state) === false) return "the configurations of the two nodes differ";
+  const theirs = said.identities[identity];
+  if (said.leaving) return "the peer is leaving";
+  if (theirs.stale) return "the peer is not resynchronised yet";
+  if (theirs.locked) return "the peer's standby lock is set: `clusterd clear` there removes it";
+  if (theirs.role !== "standby") return `the peer is ${theirs.role}, not standby`;
+  if (!peerCarrier(state, identity)) return "the peer has no carrier on the NIC that would carry it";
+  return null;
+}
+
+/** For a LAN that failed here: the peer must see the LAN itself, else the switch is dead and moving helps nobody. */
+export function emergencyObstacle(state: State, identity: Index): string | null {
+  const obstacle = handoverObstacle(state, identity);
+  if (obstacle !== null) return obstacle;
+  const answered = state.peer.beat?.references ?? 255;
+  if (state.config.references > 0 && (answered === 255 || !isMajority(answered, state.config.references)))
+    return "the peer does not reach the reference hosts either";
+  return null;
+}
+
+type Guard = (state: State, holding: Holding, identity: Index) => boolean;
+
+export const GUARDS = {
+  otherwise: () => true,
+  uncertain: (_state, holding) => holding.uncertain,
+  "may-claim": (state, _holding, identity) => claimObstacle(state, identity) === null,
+  "standing-vote": (state, holding, identity) =>
+    holding.record.standing && holding.record.owner === state.config.self && claimObstacle(state, identity) === null,
+  "peer-should-own": (state, _holding, identity) =>
+    sameConfiguration(state) === true && state.peer.beat?.identities[identity].role === "standby" &&
+    preferredOwner(state, identity) === otherOf(state.config.self),
+  "may-take-offer": (state, holding) =>
+    state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true &&
+    !holding.record.locked && holding.heldUntil <= state.now,
+  "lease-alive": (state, holding) => state.now < leaseEnd(state, holding),
+  "can-hand-over": (state, _holding, identity) => handoverObstacle(state, identity) === null,
+  "can-hand-over-at-once": (state, _holding, identity) => emergencyObstacle(state, identity) === null,
+  "nothing-to-freeze": (state, _holding, identity) =>
+    handoverObstacle(state, identity) === null && !state.config.hasServices[identity] && !state.config.hasJobs[identity],
+  "nothing-to-mirror": (state, _holding, identity) => !state.config.hasJobs[identity],
+  "for-a-handover": (_state, holding) => holding.handover !== null,
+  "peer-holds-or-claims": (state, _holding, identity) => {
+    const role = state.peer.beat?.identities[identity].role;
+    return inContact(state) && (role === "owner" || role === "raising" || role === "acquiring" || role === "freezing");
+  },
+  "peer-is-silent": (state) => state.peer.boot === null || isSilent(state),
+  "peer-reachable": (state) => inContact(state),
+} as const satisfies Record<string, Guard>;
+
+export type GuardName = keyof typeof GUARDS;

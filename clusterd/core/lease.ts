@@ -1,0 +1,51 @@
+// Until when may an owner go on? The two-of-three lease.
+//
+// An owner needs one acknowledgement beside its own vote: the peer's echo, a majority of the reference hosts, or a
+// standing vote. The lease counts from when the question was SENT, so delay can only shorten it: L = D + max(sent).
+// With a standing vote there is always an answer, the moment itself; the lease stays finite, so that a daemon that dies
+// or stalls is still silenced by dead-man and kernel.
+
+import type { Duration, Instant } from "../base/time.ts";
+import { isSilent, silence } from "./liveness.ts";
+import { NEVER, type Holding, type State } from "./state.ts";
+
+/** The sending moment that the lease of this identity counts from, or NEVER. */
+export function acknowledgedAt(state: State, holding: Holding): Instant {
+  if (holding.record.standing) return state.now;
+  return Math.max(holding.ackedAt, state.references.agreedAt);
+}
+
+export const leaseEnd = (state: State, holding: Holding): Instant => acknowledgedAt(state, holding) + state.config.timing.lease;
+
+/** Strict majority of the configured reference hosts: 1 of 1, 2 of 2, 2 of 3. */
+export const isMajority = (answered: number, of: number): boolean => of > 0 && answered * 2 > of;
+
+/** After so long without two-way contact a completed takeover is no longer prompt (see DECISIONS.md, "alone"). */
+export const aloneAfter = (state: State): Duration => 2 * (state.config.timing.deadtime + state.config.timing.claim);
+
+/** Did the arbiter stay with us for longer than any prompt takeover by the peer could have lasted? Then, after a lease that ended
+ *  for want of votes only, we may claim again; a peer that took over in the meantime did so late and holds no standing vote. */
+export function wasSurelyAlone(state: State): boolean {
+  const { agreedAt } = state.references;
+  return state.peer.contactAt !== NEVER && agreedAt - state.peer.contactAt >= aloneAfter(state) * 1.03;
+}
+
+/** May this takeover count as the peer's standing vote? Only a prompt one, and only if a lone boot always asks. */
+export const isPrompt = (state: State): boolean =>
+  state.config.soloBoot === "ask" && state.now - state.peer.echoedAt <= aloneAfter(state);
+
+/** How often the reference hosts are asked: each keepalive while it matters, D/4 by a lone owner, once a second otherwise. */
+export function referenceInterval(state: State): Duration {
+  const { timing } = state.config;
+  if (state.holdings.some((holding) => holding.role === "claiming" || holding.role === "acquiring")) return timing.keepalive;
+  const holding = state.holdings.filter((each) => holds(each));
+  if (holding.length === 0) return 1000;
+  if (isSilent(state) && silence(state) > timing.deadtime + timing.claim) return timing.lease / 4;
+  const newest = Math.max(...holding.map((each) => each.ackedAt));
+  // An echo travels with the peer's next heartbeat, so it is up to 2h old when all is well.
+  return state.now - newest > 2.5 * timing.keepalive ? timing.keepalive : 1000;
+}
+
+/** Roles in which the identity is, or may be, up on this node. */
+export const holds = (holding: Holding): boolean =>
+  holding.role === "raising" || holding.role === "owner" || holding.role === "freezing";

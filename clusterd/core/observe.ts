@@ -1,0 +1,139 @@
+// What an event teaches: facts go into the state here, nothing is decided.
+//
+// Heartbeats are believed from one boot of the peer at a time, in rising order of their sequence numbers. A new boot is
+// believed once it has answered one of our own recent heartbeats, so nothing recorded earlier can pass for it. No clocks.
+
+import { isMajority } from "./lease.ts";
+import { isSilent, stallBetween } from "./liveness.ts";
+import type { CoreEvent, Heartbeat, Index, LinkName } from "./model.ts";
+import { NEVER, type Holding, type State } from "./state.ts";
+
+/** A boot is believed when it echoes something we sent at most this long ago. */
+const HANDSHAKE_LIMIT = 2_000;
+
+type Of<K extends CoreEvent["kind"]> = CoreEvent & { kind: K };
+
+/** Time has passed. A gap of more than two keepalives means that we slept: silence and claims start anew from here. */
+export function passTime(state: State, event: CoreEvent): void {
+  const at = Math.max(event.at, state.now);
+  const stall = stallBetween(state.now, at, state.config.timing.keepalive);
+  state.now = at;
+  if ("wall" in event) state.wall = event.wall;
+  if (stall === null) return;
+  state.wokeAt = at;
+  state.stalls = { count: state.stalls.count + 1, worst: Math.max(state.stalls.worst, stall) };
+  for (const holding of state.holdings) if (holding.claim !== null) holding.claim = { ...holding.claim, rounds: [NEVER] };
+}
+
+/** Returns false when the event says nothing new (a duplicate, an unknown boot): no signal follows from it. */
+export function observe(state: State, event: CoreEvent): boolean {
+  switch (event.kind) {
+    case "heard": return hear(state, event.beat, event.link, event.wall);
+    case "references": countReferences(state, event); break;
+    case "probed": countProbe(state.holdings[event.identity], state, event); break;
+    case "persisted": confirm(state, event.write); break;
+    case "services-started": state.holdings[event.identity].services = event.ok ? "started" : "failed"; break;
+    case "services-stopped": state.holdings[event.identity].services = event.ok ? "stopped" : "failed"; break;
+    case "carrier": state.carrier[event.nic] = event.up; break;
+    case "guard": state.guard = { present: event.present, reason: event.reason }; break;
+    case "in-sync": noteSync(state, event); break;
+    case "command": if (event.verb === "leave" && state.leaving === null) state.leaving = { command: event.id, promised: false }; break;
+  }
+  return true;
+}
+
+function hear(state: State, beat: Heartbeat, link: LinkName, wall: number): boolean {
+  const { peer } = state;
+  if (beat.boot !== peer.boot) {
+    if (!answersUs(state, beat)) {
+      peer.hello = { boot: beat.boot, seq: beat.seq };
+      return false;
+    }
+    peer.boot = beat.boot;
+    peer.hello = null;
+    peer.seq = 0;
+  }
+  if (beat.seq <= peer.seq) {
+    // The same heartbeat over another link: the link works, the content is known.
+    if (beat.seq === peer.seq) peer.links[link] = state.now;
+    return false;
+  }
+  if (isSilent(state)) peer.aliveSince = state.now;
+  peer.seq = beat.seq;
+  peer.heardAt = state.now;
+  peer.heardWall = wall;
+  peer.links[link] = state.now;
+  peer.beat = beat;
+  peer.left = beat.leaving;
+  countEcho(state, beat);
+  for (const identity of [0, 1] as const) noticeClaim(state, state.holdings[identity], identity);
+  return true;
+}
+
+function answersUs(state: State, beat: Heartbeat): boolean {
+  return [beat.echo, beat.hello].some((said) => said !== null && said.boot === state.boot && state.now - sentAt(state, said.seq) <= HANDSHAKE_LIMIT);
+}
+
+/** When we sent that heartbeat; NEVER when it is too long ago to know, or was never sent. */
+function sentAt(state: State, seq: number): number {
+  const remembered = state.sentAt.length;
+  return seq > state.seq || seq <= state.seq - remembered || seq < 1 ? NEVER : (state.sentAt[seq % remembered] ?? NEVER);
+}
+
+/** Roles in which the peer's echo is no acknowledgement of our ownership: it contests or holds the identity itself. */
+const CONTESTS = new Set(["claiming", "acquiring", "raising", "owner", "freezing"]);
+
+function countEcho(state: State, beat: Heartbeat): void {
+  if (beat.echo === null || beat.echo.boot !== state.boot) return;
+  const moment = sentAt(state, beat.echo.seq);
+  if (moment === NEVER) return;
+  if (moment > state.peer.echoedAt) {
+    state.peer.echoedAt = moment;
+    state.peer.contactAt = state.now;
+  }
+  for (const identity of [0, 1] as const)
+    if (!CONTESTS.has(beat.identities[identity].role)) state.holdings[identity].ackedAt = Math.max(state.holdings[identity].ackedAt, moment);
+}
+
+function noticeClaim(state: State, holding: Holding, identity: Index): void {
+  const claiming = state.peer.beat?.identities[identity].role === "claiming";
+  if (!claiming) holding.claimHeard = null;
+  else if (holding.claimHeard === null) holding.claimHeard = { at: state.now, askedAt: null };
+}
+
+function countReferences(state: State, event: Of<"references">): void {
+  const { references } = state;
+  if (event.startedAt >= references.startedAt) {
+    references.startedAt = event.startedAt;
+    references.answered = event.answered;
+  }
+  if (!isMajority(event.answered, state.config.references)) return;
+  references.agreedAt = Math.max(references.agreedAt, event.startedAt);
+  for (const holding of state.holdings) {
+    const { claim } = holding;
+    if (claim === null || event.startedAt < claim.startedAt) continue;
+    const round = Math.max(...claim.rounds.filter((startedAt) => startedAt <= event.startedAt));
+    holding.claim = { ...claim, agreedAt: Math.max(claim.agreedAt, event.startedAt), rounds: claim.rounds.filter((each) => each !== round) };
+  }
+}
+
+function countProbe(holding: Holding, state: State, event: Of<"probed">): void {
+  const { claim } = holding;
+  if (claim === null || event.startedAt < claim.startedAt) return;
+  const pause = state.config.timing.claim / 10;
+  holding.claim = { ...claim, unanswered: event.mac === null ? claim.unanswered + 1 : 0, probeAt: Math.max(state.now, event.startedAt + pause) };
+}
+
+function confirm(state: State, write: number): void {
+  for (const holding of state.holdings) {
+    if (holding.pending === null || holding.pending.write > write) continue;
+    holding.record = holding.pending.record;
+    holding.pending = null;
+    holding.confirmed = write;
+  }
+}
+
+function noteSync(state: State, event: Of<"in-sync">): void {
+  const holding = state.holdings[event.identity];
+  if (event.epoch === holding.record.epoch && state.peer.boot !== null) holding.inSync = { epoch: event.epoch, boot: state.peer.boot };
+}

@@ -1,0 +1,145 @@
+// All that the brain remembers between two events. Plain data; a step works on a copy (copyState) and returns it.
+
+import type { Instant, WallTime } from "../base/time.ts";
+import type { CoreConfig, Heartbeat, IdentityRecord, IdentitySummary, Index, LinkName, Role } from "./model.ts";
+
+export const NEVER: Instant = Number.NEGATIVE_INFINITY;
+/** Sequence numbers whose sending moment is remembered; older echoes date nothing. */
+export const SENT_REMEMBERED = 64;
+
+export interface Peer {
+  /** The daemon start of the peer that we take heartbeats from; null until it has echoed ours. */
+  boot: string | null;
+  /** Highest sequence number heard of that boot. */
+  seq: number;
+  heardAt: Instant;
+  /** When it was last heard after a silence. */
+  aliveSince: Instant;
+  heardWall: WallTime;
+  /** Newest content heard from it. */
+  beat: Heartbeat | null;
+  /** A boot that does not know us yet: it is answered, nothing it says is believed. */
+  hello: { readonly boot: string; readonly seq: number } | null;
+  /** When we sent the newest heartbeat that the peer echoed: we were heard at least until then. */
+  echoedAt: Instant;
+  /** When we last heard such an echo: the last two-way contact as we see it. */
+  contactAt: Instant;
+  /** It said good-bye; its silence is no death. */
+  left: boolean;
+  readonly links: Record<LinkName, Instant>;
+}
+
+export interface Claim {
+  readonly startedAt: Instant;
+  /** Start of the newest reference round with a majority during this claim. */
+  readonly agreedAt: Instant;
+  /** Starts of the rounds of this claim that have not found a majority yet. */
+  readonly rounds: readonly Instant[];
+  /** ARP probes in a row that nobody answered, and the next one's time. */
+  readonly unanswered: number;
+  readonly probeAt: Instant;
+}
+
+export interface Handover {
+  readonly startedAt: Instant;
+  /** Planned: services are stopped and a last mirror pass is made first. Emergency: the LAN is gone, nothing waits. */
+  readonly planned: boolean;
+  readonly command: number | null;
+  readonly offer: number;
+}
+
+/** One identity, as this node stands to it. */
+export interface Holding {
+  role: Role;
+  since: Instant;
+  sinceWall: WallTime;
+  because: string;
+  /** On disk. */
+  record: IdentityRecord;
+  /** Being written; what it is for shows in the role. */
+  pending: { readonly write: number; readonly record: IdentityRecord } | null;
+  /** The write that the latest `persisted` event completed for this identity. */
+  confirmed: number;
+  /** Sending moment of our newest heartbeat that the peer echoed while not claiming this identity. */
+  ackedAt: Instant;
+  /** End of the lease; meaningful in the roles that hold the identity. And what dead-man and kernel were last told. */
+  leaseUntil: Instant;
+  leaseTold: Instant;
+  claim: Claim | null;
+  handover: Handover | null;
+  /** Our first heartbeat after we heard the peer claim what we own; null while it does not. */
+  claimHeard: { readonly at: Instant; readonly askedAt: Instant | null } | null;
+  /** In memory only: we let go without knowing who owns now; talk to the peer (or be surely alone) before claiming. */
+  uncertain: boolean;
+  /** Takes nothing before this moment: hold-down after trips and failed raises. */
+  heldUntil: Instant;
+  trips: { readonly count: number; readonly at: Instant };
+  /** Owner: the peer (of that boot) has every version, as our mirror reported. */
+  inSync: { readonly epoch: number; readonly boot: string } | null;
+  wanted: boolean;
+  services: IdentitySummary["services"];
+}
+
+export interface State {
+  readonly config: CoreConfig;
+  readonly boot: string;
+  now: Instant;
+  wall: WallTime;
+  readonly startedAt: Instant;
+  /** End of our last own stall: silence before it proves nothing. */
+  wokeAt: Instant;
+  stalls: { readonly count: number; readonly worst: number };
+  seq: number;
+  nextBeatAt: Instant;
+  sentAt: readonly Instant[];
+  write: number;
+  peer: Peer;
+  /** Newest asking, newest majority, and the newest round that anybody answered. */
+  references: { askedAt: Instant; agreedAt: Instant; startedAt: Instant; answered: number };
+  carrier: { main: boolean | null; heartbeat: boolean | null; redundant: boolean | null };
+  guard: { readonly present: boolean; readonly reason: string };
+  /** Leaving: the command that asked for it, and whether good-byes go out already. */
+  leaving: { readonly command: number; readonly promised: boolean } | null;
+  failed: string | null;
+  told: Record<string, string>;
+  holdings: [Holding, Holding];
+}
+
+export const EMPTY_RECORD: IdentityRecord = {
+  epoch: 0, owner: null, offered: 0, stale: false, standing: false, promised: false, locked: false, lineage: [],
+};
+
+const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holding => ({
+  role: "waiting", since: at, sinceWall: wall, because: "the daemon has just started: nothing is raised before the peer was heard",
+  record, pending: null, confirmed: 0, ackedAt: NEVER, leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
+  heldUntil: NEVER, trips: { count: 0, at: NEVER }, inSync: null, wanted: false, services: "stopped",
+});
+
+export function initialState(config: CoreConfig, boot: string, at: Instant, wall: WallTime, records: readonly [IdentityRecord, IdentityRecord]): State {
+  return {
+    config, boot, now: at, wall, startedAt: at, wokeAt: at, stalls: { count: 0, worst: 0 }, seq: 0, nextBeatAt: at,
+    sentAt: Array.from({ length: SENT_REMEMBERED }, () => NEVER), write: 0,
+    peer: {
+      boot: null, seq: 0, heardAt: NEVER, aliveSince: NEVER, heardWall: 0, beat: null, hello: null, echoedAt: NEVER, contactAt: NEVER, left: false,
+      links: { private: NEVER, lan: NEVER, serial: NEVER },
+    },
+    references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
+    carrier: { main: null, heartbeat: null, redundant: null },
+    guard: { present: false, reason: "the dead-man process has not started yet" },
+    leaving: null, failed: null, told: {},
+    holdings: [newHolding(records[0], at, wall), newHolding(records[1], at, wall)],
+  };
+}
+
+/** A copy that a step may change without touching the original. */
+export function copyState(state: State): State {
+  return {
+    ...state,
+    peer: { ...state.peer, links: { ...state.peer.links } },
+    references: { ...state.references },
+    carrier: { ...state.carrier },
+    holdings: [{ ...state.holdings[0] }, { ...state.holdings[1] }],
+  };
+}
+
+export const otherOf = (index: Index): Index => (index === 0 ? 1 : 0);

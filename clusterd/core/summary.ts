@@ -1,0 +1,69 @@
+// The state as plain data for people and programs: what `clusterd status` prints.
+
+import { peerInSync, referencesAnswered } from "./beat.ts";
+import { claimObstacle } from "./guards.ts";
+import { holds, isMajority } from "./lease.ts";
+import { inContact, isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
+import type { IdentitySummary, Index, Summary } from "./model.ts";
+import { preferredOwner } from "./preference.ts";
+import { NEVER, type State } from "./state.ts";
+
+const ago = (state: State, moment: number): number | null => (moment === NEVER ? null : Math.max(0, state.now - moment));
+
+/** What this node waits for before it does more for the identity; null = nothing. */
+function waitsFor(state: State, identity: Index): string | null {
+  const { role, record } = state.holdings[identity];
+  if (role === "failed") return "a person: the daemon must be started again after the journal's disk is repaired";
+  if (role === "waiting")
+    return state.peer.boot === null ? "to hear the peer; `clusterd force-own` goes on without it" : "two-way contact with the peer";
+  if (role !== "standby") return null;
+  const theirs = state.peer.beat?.identities[identity];
+  if (inContact(state) && theirs !== undefined && theirs.role === "standby") {
+    if (sameConfiguration(state) === false) return "equal configurations on both nodes";
+    if (preferredOwner(state, identity) === null) return "a person: neither node may own it by itself; `clusterd force-own` decides";
+  }
+  if (isSilent(state) && state.peer.boot !== null) return claimObstacle(state, identity);
+  return record.stale && theirs?.role === "owner" ? "the owner to resynchronise this node" : null;
+}
+
+function identitySummary(state: State, identity: Index): IdentitySummary {
+  const holding = state.holdings[identity];
+  const { record } = holding;
+  return {
+    identity, role: holding.role, owner: record.owner, epoch: record.epoch, since: holding.sinceWall, because: holding.because,
+    leaseLeft: holds(holding) && !record.standing ? holding.leaseUntil - state.now : null,
+    stale: record.stale, locked: record.locked, standing: record.standing,
+    peerInSync: holds(holding) && (peerInSync(state, identity) || state.peer.beat?.identities[identity].stale === false),
+    services: holding.services, waitsFor: waitsFor(state, identity),
+  };
+}
+
+function problems(state: State): string[] {
+  const found: string[] = [];
+  if (state.failed !== null) found.push(`this node has failed: ${state.failed}`);
+  if (!state.guard.present) found.push(`no dead-man process: ${state.guard.reason}`);
+  if (peerState(state) === "silent") found.push("the peer is silent");
+  if (peerState(state) === "left") found.push("the peer has left: no redundancy");
+  if (sameConfiguration(state) === false) found.push("the configurations of the two nodes differ");
+  for (const link of ["private", "lan", "serial"] as const) if (linkState(state, link) === "silent") found.push(`no heartbeats on the ${link} link`);
+  for (const nic of ["main", "heartbeat", "redundant"] as const) if (state.carrier[nic] === false) found.push(`no carrier on the ${nic} NIC`);
+  for (const { record } of state.holdings) if (record.locked) found.push("the standby lock is set: `clusterd clear` removes it");
+  return [...new Set(found)];
+}
+
+export function summaryOf(state: State): Summary {
+  const answered = referencesAnswered(state);
+  return {
+    self: state.config.self, boot: state.boot,
+    peer: { state: peerState(state), heardAgo: ago(state, state.peer.heardAt), sameConfiguration: sameConfiguration(state) },
+    links: (["private", "lan", "serial"] as const).filter((link) => state.peer.links[link] !== NEVER || link !== "serial")
+      .map((link) => ({ link, state: linkState(state, link), heardAgo: ago(state, state.peer.links[link]) })),
+    references: {
+      answered: answered === 255 ? 0 : answered, of: state.config.references,
+      majority: answered !== 255 && isMajority(answered, state.config.references), ago: ago(state, state.references.startedAt),
+    },
+    carrier: { ...state.carrier }, stalls: { ...state.stalls },
+    identities: [identitySummary(state, 0), identitySummary(state, 1)],
+    problems: problems(state),
+  };
+}

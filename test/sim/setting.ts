@@ -1,0 +1,16 @@
+// The two core configurations of a simulated pair.
+
+import { PROFILES } from "../../clusterd/config/timing.ts";
+import type { CoreConfig, Index } from "../../clusterd/core/model.ts";
+import { random } from "./random.ts";
+import { World } from "./world.ts";
+
+export function coreConfig(self: Index, changes: Partial<CoreConfig> = {}): CoreConfig {
+  return {
+    self, cluster: "sim", digest: "0123456789abcdef", timing: PROFILES.balanced, references: 3, policy: "balanced",
+    soloBoot: "ask", soloWait: 300_000, failback: "manual", hasServices: [false, false], hasJobs: [false, false], ...changes,
+  };
+}
+
+export const world = (changes: Partial<CoreConfig> = {}, seed = 1): World =>
+  new World([coreConfig(0, changes), coreConfig(1, changes)], random(seed));
