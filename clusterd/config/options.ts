@@ -6,6 +6,7 @@
 import * as kind from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
 import { PROFILES } from "./timing.ts";
+import type { Timing } from "./config.ts";
 
 export interface Option<T> {
   readonly kind: Kind<T>;
@@ -49,9 +50,10 @@ export const CLUSTER = {
   kernel_lease: optional(kind.choice("auto", "yes", "no"), "auto", "auto", "auto", "Whether the kernel too keeps an identity silent whose lease is over (nftables egress, Linux 5.16 or newer).", "auto: where it can; yes: do not start without."),
 } satisfies Options;
 
-const times = (key: keyof typeof PROFILES.balanced): string => `${PROFILES.fast[key]}ms, ${PROFILES.balanced[key]}ms or ${PROFILES.safety[key]}ms by profile`;
-const time = (key: keyof typeof PROFILES.balanced, meaning: string, choose?: string): Option<number | null> =>
-  optional(kind.interval, null, times(key), `${PROFILES.balanced[key]}ms`, meaning, choose);
+const short = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
+const times = (key: keyof Timing): string => `${short(PROFILES.fast[key])}, ${short(PROFILES.balanced[key])} or ${short(PROFILES.safety[key])}, by profile`;
+const time = (key: keyof Timing, meaning: string, choose?: string): Option<number | null> =>
+  optional(kind.interval, null, times(key), short(PROFILES.balanced[key]), meaning, choose);
 
 /** Each overrides the profile; the inequalities between them are checked (timing.ts). */
 export const TIMING = {

@@ -1,0 +1,73 @@
+// The configuration as it is meant, for people: every value in force, defaults and derived ones included.
+
+import { formatDuration } from "../base/time.ts";
+import type { Action, ClusterConfig, Config, JobConfig, NodeConfig, ServiceConfig } from "./config.ts";
+
+export { referencePage, sampleText } from "./samples.ts";
+
+/** What `clusterd check --show` prints: one fact a line, aligned, without colours. */
+export function showConfig({ cluster, nodes, self, services, jobs, digest }: Config): string {
+  const blocks = [
+    block(`cluster ${cluster.name}`, [["nodes", nodes.map(({ name }) => name).join(" ")], ["seen from", nodes[self].name], ["digest", `${digest}  (equal on both nodes, or there is no takeover)`], ...clusterFacts(cluster)]),
+    block(`times, profile ${cluster.profile}`, [...Object.entries(cluster.timing).map(([key, ms]): Fact => [key === "holdDown" ? "hold_down" : key, formatDuration(ms)]),
+      ["takeover after", `${formatDuration(cluster.timing.deadtime + cluster.timing.claim)}  (deadtime + claim)`]]),
+    ...nodes.map((node) => block(`node ${node.name}`, nodeFacts(node))),
+    ...services.map((service) => block(`service ${service.name}, at home on ${nodes[service.home].name}`, serviceFacts(service))),
+    ...jobs.map((job) => block(`mirror job ${job.name}, from ${nodes[job.home].name} to ${nodes[1 - job.home as 0 | 1].name}`, jobFacts(job))),
+  ];
+  return `${blocks.join("\n\n")}\n`;
+}
+
+type Fact = readonly [name: string, value: string];
+
+function block(title: string, facts: readonly Fact[]): string {
+  return [title, ...facts.map(([name, value]) => `  ${name.padEnd(16)}${value}`)].join("\n");
+}
+
+function clusterFacts(c: ClusterConfig): readonly Fact[] {
+  const majority = Math.floor(c.references.length / 2) + 1;
+  return [
+    ["policy", c.policy],
+    ["references", c.references.length === 0 ? "none: unexplained silence never causes a takeover" : `${c.references.join(" ")}  (${majority} of ${c.references.length} must answer)`],
+    ["failback", c.failback],
+    ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],
+    ["scheduler", c.scheduler], ["notify", words(c.notify)], ["port", `${c.port}/udp`], ["ssh_port", `${c.sshPort}/tcp`],
+    ["offset_limit", formatDuration(c.offsetLimit)], ["kernel_lease", c.kernelLease],
+  ];
+}
+
+function nodeFacts({ main, heartbeat, redundant, serial }: NodeConfig): readonly Fact[] {
+  const { admin } = redundant;
+  return [
+    ["main", `${main.interface}  ${main.address}/${main.prefix}  ${main.mac}${main.gateway === null ? "" : `  gateway ${main.gateway}`}${main.address6 === null ? "" : `  ${main.address6.address}/${main.address6.prefix}`}`],
+    ["heartbeat", `${heartbeat.interface}  ${heartbeat.address}/${heartbeat.prefix}`],
+    ["redundant", `${redundant.interface}  ${admin === null ? "no admin address" : `admin address ${admin.address}/${admin.prefix}`}`],
+    ["stand-in MACs", `${main.interface} ${main.standInMac}, ${redundant.interface} ${redundant.standInMac}`],
+    ...(serial === null ? [] : [["serial", serial] as const]),
+  ];
+}
+
+function serviceFacts({ order, action, startTimeout, stopTimeout, addresses, alias }: ServiceConfig): readonly Fact[] {
+  return [
+    ["order", String(order)], ...actionFacts(action), ["timeouts", `start ${formatDuration(startTimeout)}, stop ${formatDuration(stopTimeout)}`],
+    ...addresses.map(({ address, prefix, broadcast }): Fact => ["address", `${address}/${prefix}${broadcast === null ? "" : ` broadcast ${broadcast}`}`]),
+    ...(alias === null ? [] : [["alias", alias] as const]),
+  ];
+}
+
+function actionFacts(action: Action | null): readonly Fact[] {
+  if (action === null) return [["start", "nothing to start"]];
+  if (action.kind === "systemd") return [["start", `systemd unit ${action.unit}`]];
+  if (action.kind === "init") return [["start", `${words([action.script, ...action.args])} start`]];
+  return [["start_command", words(action.start)], ["stop_command", words(action.stop)], ["check_command", words(action.check)]];
+}
+
+function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, timeout }: JobConfig): readonly Fact[] {
+  return [
+    ...entries.map(({ path, kind }): Fact => [kind, path]),
+    ...(exclude.length === 0 ? [] : [["exclude", words(exclude)] as const]),
+    ["deletions", `more than ${maxDelete}, or than ${maxDeletePercent} % of the files, ask for approval`], ["timeout", formatDuration(timeout)],
+  ];
+}
+
+const words = (list: readonly string[]): string => (list.length === 0 ? "none" : list.map((word) => (/^[\w@%+=:,./*-]+$/.test(word) ? word : JSON.stringify(word))).join(" "));
