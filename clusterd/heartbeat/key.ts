@@ -3,23 +3,23 @@
 // The file holds 32 random bytes, raw or as 64 hex digits (with a line end, if you like). It is the same on both nodes
 // and travels between them only over ssh. A file that others could have read or replaced is not a secret and is refused.
 
-import { hkdfSync, randomBytes } from "node:crypto";
+import { createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
 import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { LinkName } from "../core/model.ts";
 
 export const KEY_BYTES = 32;
 
-/** The HMAC key of each link and direction, by the sender's index. */
-export type HeartbeatKeys = { readonly [L in LinkName]: readonly [Buffer, Buffer] };
+/** The HMAC key of each link and direction, by the sender's index. Key objects: with plain bytes each HMAC takes five times as long. */
+export type HeartbeatKeys = { readonly [L in LinkName]: readonly [KeyObject, KeyObject] };
 
 export type KeyOutcome = { readonly ok: true; readonly key: Buffer } | { readonly ok: false; readonly reason: string };
 
 /** HKDF-SHA256 (RFC 5869). One key for each (cluster, link, sender), so no frame fits anywhere but where it was sent. */
 export function deriveKeys(clusterKey: Buffer, cluster: string): HeartbeatKeys {
-  const derive = (link: LinkName, sender: number): Buffer =>
-    Buffer.from(hkdfSync("sha256", clusterKey, "clusterd heartbeat", JSON.stringify([cluster, link, sender]), KEY_BYTES));
-  const both = (link: LinkName): readonly [Buffer, Buffer] => [derive(link, 0), derive(link, 1)];
+  const derive = (link: LinkName, sender: number): KeyObject =>
+    createSecretKey(Buffer.from(hkdfSync("sha256", clusterKey, "clusterd heartbeat", JSON.stringify([cluster, link, sender]), KEY_BYTES)));
+  const both = (link: LinkName): readonly [KeyObject, KeyObject] => [derive(link, 0), derive(link, 1)];
   return { private: both("private"), lan: both("lan"), serial: both("serial") };
 }
 

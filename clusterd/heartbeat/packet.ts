@@ -10,7 +10,7 @@
 // Not here: whether a heartbeat is new or replayed; that is judged from boot id and echo (core/). A key fits one
 // cluster, sender and link, so a frame that is reflected or appears on another link is a forgery like any other.
 
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
 import { ROLES, type Heartbeat, type IdentityBeat, type Index, type LinkName } from "../core/model.ts";
 import { byte, counter, hex, nullable, oneOf, pair, record, wallTime } from "./fields.ts";
 import type { HeartbeatKeys } from "./key.ts";
@@ -91,7 +91,7 @@ export function claimsOnTheWire(bytes: Buffer): readonly [boolean, boolean] | nu
 const claims = ({ identities: [first, second] }: Heartbeat): number =>
   (first.role === "claiming" ? 1 : 0) | (second.role === "claiming" ? 2 : 0);
 
-const tagOf = (bytes: Buffer, key: Buffer): Buffer =>
+const tagOf = (bytes: Buffer, key: KeyObject): Buffer =>
   createHmac("sha256", key).update(bytes.subarray(0, bytes.length - TAG)).digest();
 
 const refused = (reason: Unreadable): Decoded => ({ ok: false, reason });
