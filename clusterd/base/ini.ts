@@ -34,12 +34,14 @@ export interface IniKey {
 export interface IniFile {
   readonly sections: readonly { readonly name: string; readonly line: number }[];
   readonly keys: readonly IniKey[];
+  /** Keys that are there, but whose line is among the problems. */
+  readonly broken: readonly { readonly section: string; readonly key: string }[];
   readonly problems: readonly Problem[];
 }
 
 type Style = "sections" | "flat";
 interface Pair { readonly section: string; readonly key: string; readonly isList: boolean; readonly raw: string; readonly line: number }
-interface Fault { readonly fault: string; readonly hint: string | null }
+interface Fault { readonly fault: string; readonly hint: string | null; readonly key?: string }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
@@ -50,25 +52,30 @@ export function parseIni(text: string, file: string, style: Style): IniFile {
   const problems: Problem[] = [];
   const sections: { name: string; line: number }[] = [];
   const pairs: Pair[] = [];
+  const firsts = new Map<string, Pair>();
+  const broken: { section: string; key: string }[] = [];
   let section = "";
   const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n/);
   for (const [index, content] of lines.entries()) {
     const line = index + 1;
     const found = judgeLine(content, style, section, line);
     if (found === null) continue;
-    if ("fault" in found) problems.push(problem(file, line, found.fault, found.hint));
-    else if ("open" in found) {
+    if ("fault" in found) {
+      problems.push(problem(file, line, found.fault, found.hint));
+      if (found.key !== undefined) broken.push({ section, key: found.key });
+    } else if ("open" in found) {
       section = found.open;
       const first = sections.find(({ name }) => name === section);
       if (first === undefined) sections.push({ name: section, line });
       else problems.push(problem(file, line, `section [${section}] stands here a second time, first in line ${first.line}`, "Put its keys together."));
     } else {
-      const first = pairs.find((pair) => pair.section === section && pair.key === found.key);
+      const first = firsts.get(idOf(found));
+      if (first === undefined) firsts.set(idOf(found), found);
       if (first === undefined || (first.isList && found.isList)) pairs.push(found);
       else problems.push(problem(file, line, `${found.key} stands here a second time, first in line ${first.line}`, duplicateHint(first, found)));
     }
   }
-  return { sections, keys: assemble(pairs), problems };
+  return { sections, keys: assemble(pairs), broken, problems };
 }
 
 function duplicateHint(first: Pair, second: Pair): string {
@@ -86,7 +93,7 @@ function judgeLine(content: string, style: Style, section: string, line: number)
   const [, name = "", list] = /^(.*?)(\[\])?$/.exec(text.slice(0, equals).trim()) ?? [];
   if (!NAME.test(name)) return fault(`"${shorten(name)}" is no name for a key`, "A name is made of letters, digits, _ and -.");
   const raw = judgeValue(text.slice(equals + 1).trim(), style);
-  return typeof raw === "string" ? { section, key: name, isList: list !== undefined, raw, line } : raw;
+  return typeof raw === "string" ? { section, key: name, isList: list !== undefined, raw, line } : { ...raw, key: name };
 }
 
 function judgeSection(text: string): Fault | { readonly open: string } {
@@ -147,8 +154,9 @@ function assemble(pairs: readonly Pair[]): readonly IniKey[] {
   const read = ini.parse(text) as Record<string, Record<string, unknown>>;
   const keys = new Map<string, Pair[]>();
   for (const pair of pairs) {
-    const id = `${pair.section}.${pair.key}`;
-    keys.set(id, [...(keys.get(id) ?? []), pair]);
+    const same = keys.get(idOf(pair));
+    if (same === undefined) keys.set(idOf(pair), [pair]);
+    else same.push(pair);
   }
   return [...keys.values()].map((same) => {
     const { section, key, isList, line } = same[0] as Pair;
@@ -164,4 +172,5 @@ function toValue(raw: string, line: number): IniValue {
   return { text: unquote(raw, words), words, line };
 }
 
+const idOf = ({ section, key }: Pair): string => `${section}.${key}`;
 const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}…` : text);

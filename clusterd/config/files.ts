@@ -37,7 +37,7 @@ export function readFiles(etc: string, { problems, warnings }: Findings): Files 
   const text = doubt !== null && doubt.hint === null ? null : readOne(etc, "cluster.conf", "It names the pair and its two nodes; the samples show one.", problems);
   if (text === null) return null;
   const { cluster, timing } = readSections(text, "cluster.conf", FILES.cluster, ["timing"], problems);
-  const names = (cluster.values.nodes ?? []).slice(0, 2);
+  const names = [...new Set(cluster.values.nodes)].slice(0, 2);
   const nodes: NodeFile[] = [];
   const services: ServiceFile[] = [];
   const descriptions: DescriptionFile[] = [];

@@ -9,7 +9,8 @@ import { broadcastOf, canonical6, canonicalMac, isAddress4, prefixOfNetmask, why
 import { didYouMean } from "./suggest.ts";
 
 export interface Fault { readonly line: number; readonly message: string; readonly hint: string | null }
-export type Read<T> = { readonly value: T } | { readonly faults: readonly Fault[] };
+/** Of a repeated key that is wrong in places, `value` holds what is sound, and `lines` where each of it stands. */
+export interface Read<T> { readonly value?: T; readonly lines?: readonly number[]; readonly faults: readonly Fault[] }
 
 export interface Kind<T> {
   /** How a value is written, for messages and samples: "a time such as 250ms". */
@@ -21,6 +22,9 @@ export interface Kind<T> {
 type Word<T> = { readonly value: T } | { readonly fault: string; readonly hint?: string };
 
 const fault = (line: number, message: string, hint: string | null = null): { readonly faults: readonly Fault[] } => ({ faults: [{ line, message, hint }] });
+
+/** The value, when there is one and nothing is wrong with it. */
+const whole = <T>(read: Read<T>): Read<T> => (read.faults.length > 0 ? { faults: read.faults } : read);
 
 /** A key with one value; `take` sees it without quotes. */
 function one<T>(says: string, take: (text: string) => Word<T>): Kind<T> {
@@ -43,7 +47,7 @@ function several<T>(says: string, take: (word: string, index: number) => Word<T>
     read({ key, isList, values: [value], line }) {
       if (isList) return fault(line, `${key} takes its words on one line`, `Write ${key} = one two three, without [].`);
       if (value === undefined || value.words.length === 0) return fault(line, `${key} has no value`, `Give it ${says}, or remove the line.`);
-      return collect(value.words.map((word, index) => settle(key, line, says, take(word, index))));
+      return whole(collect(value.words.map((word, index) => settle(key, line, says, take(word, index)))));
     },
   };
 }
@@ -54,12 +58,12 @@ function repeated<T>(says: string, take: (value: IniValue) => Word<T>): Kind<rea
 }
 
 function settle<T>(key: string, line: number, says: string, word: Word<T>): Read<T> {
-  return "value" in word ? word : fault(line, `${key}: ${word.fault}`, word.hint ?? `It takes ${says}.`);
+  return "value" in word ? { value: word.value, lines: [line], faults: [] } : fault(line, `${key}: ${word.fault}`, word.hint ?? `It takes ${says}.`);
 }
 
 function collect<T>(reads: readonly Read<T>[]): Read<readonly T[]> {
-  const faults = reads.flatMap((read) => ("faults" in read ? read.faults : []));
-  return faults.length > 0 ? { faults } : { value: reads.flatMap((read) => ("value" in read ? [read.value] : [])) };
+  const good = reads.filter(({ faults }) => faults.length === 0);
+  return { value: good.map(({ value }) => value as T), lines: good.flatMap(({ lines }) => lines ?? []), faults: reads.flatMap(({ faults }) => faults) };
 }
 
 // ---- words and numbers -----------------------------------------------------------------------------------------
@@ -170,7 +174,7 @@ function takeAddress(text: string): Word<string> {
 export const references: Kind<readonly string[]> = {
   ...several("IPv4 addresses of hosts on the LAN, or the word none", takeAddress),
   read(key) {
-    return key.values[0]?.text === "none" ? { value: [] } : several("IPv4 addresses of hosts on the LAN, or the word none", takeAddress).read(key);
+    return key.values[0]?.text === "none" ? { value: [], faults: [] } : several("IPv4 addresses of hosts on the LAN, or the word none", takeAddress).read(key);
   },
 };
 

@@ -7,18 +7,23 @@ import type { Files, Findings } from "./files.ts";
 interface Place { readonly path: string; readonly job: string; readonly file: string; readonly line: number | null }
 
 /** Generated state, keys and run-time files are each node's own: mirrored, they would make one node act as the other. */
-const OWN = ["/var/lib/clusterd", "/var/backups/clusterd", "/run", "/var/run", "/proc", "/sys", "/dev", STATE, BACKUPS, RUN].map((path) => `${path}/`);
+const OWN = [...new Set(["/var/lib/clusterd", "/var/backups/clusterd", "/run", "/var/run", "/proc", "/sys", "/dev", STATE, BACKUPS, RUN])];
 
 export function mirrorRules(files: Files, { problems, warnings }: Findings): void {
-  const places = placesOf(files);
-  for (const [index, { path, file, line, job }] of places.entries()) {
-    const say = (message: string, hint: string): number => problems.push(problem(file, line, message, hint));
-    const own = OWN.find((one) => path.startsWith(one) || `${path}/` === one || (path.endsWith("/") && one.startsWith(path)));
-    if (path === "/") { say("/ cannot be mirrored: the other node would become this one", "Name the trees that the services need."); continue; }
-    if (own !== undefined) say(`${path} ${path.startsWith(own) || `${path}/` === own ? "lies in" : "contains"} ${own}, which is each node's own`, "Name the trees beside it one by one.");
-    const other = places.slice(0, index).find((before) => touches(before.path, path));
-    if (other !== undefined) say(`${path} ${relation(path, other.path)} (${other.job}, ${other.file}${other.line === null ? "" : `:${other.line}`}): two jobs would undo each other's work`, "One path belongs to one job; move one of them, or leave it out.");
-    if (path === "/etc/") warnings.push(problem(file, line, `${job} mirrors all of /etc: host name, ssh host keys and network set-up of the two nodes would become the same`, "Name single files: /etc/hosts, /etc/passwd …"));
+  const firsts = new Map<string, Place>();
+  const allowed = placesOf(files).filter((place) => {
+    const { path, file, line, job } = place;
+    const why = whyOwn(path);
+    if (why !== null) problems.push(problem(file, line, why, "Name the trees beside it one by one."));
+    else if (path === "/etc/") warnings.push(problem(file, line, `${job} mirrors all of /etc: host name, ssh host keys and network set-up of the two nodes would become the same`, "Name single files: /etc/hosts, /etc/passwd …"));
+    if (why === null && !firsts.has(bare(path))) firsts.set(bare(path), place);
+    return why === null;
+  });
+  for (const place of allowed) {
+    const first = firsts.get(bare(place.path));
+    const around = foldersAbove(place.path).map((folder) => firsts.get(folder)).find((other) => other?.path.endsWith("/"));
+    const other = first === place ? around : first;
+    if (other !== undefined) problems.push(problem(place.file, place.line, `${place.path} ${other === around ? `lies in ${around.path}, which is mirrored` : "is mirrored"} already (${other.job}, ${at(other)}): two jobs would undo each other's work`, "One path belongs to one job: leave it out in one of the two."));
   }
 }
 
@@ -29,10 +34,18 @@ function placesOf({ services, descriptions }: Files): readonly Place[] {
   ];
 }
 
-const holds = (tree: string, path: string): boolean => tree.endsWith("/") && `${path}/`.startsWith(tree);
-const touches = (one: string, two: string): boolean => one === two || `${one}/` === two || one === `${two}/` || holds(one, two) || holds(two, one);
+function whyOwn(path: string): string | null {
+  if (path === "/") return "/ cannot be mirrored: the other node would become this one";
+  const own = OWN.find((one) => bare(path) === one || path.startsWith(`${one}/`) || (path.endsWith("/") && one.startsWith(path)));
+  if (own === undefined) return null;
+  return `${path} ${bare(path) === own ? "is" : `${path.startsWith(own) ? "lies in" : "contains"} ${own}/, which is`} each node's own`;
+}
 
-function relation(path: string, other: string): string {
-  if (path.replace(/\/$/, "") === other.replace(/\/$/, "")) return "is mirrored already";
-  return holds(other, path) ? `lies in ${other}, which is mirrored already` : `contains ${other}, which is mirrored already`;
+const bare = (path: string): string => path.replace(/\/$/, "");
+const at = ({ file, line }: Place): string => (line === null ? file : `${file}:${line}`);
+
+/** "/srv/www/index" → "/srv", "/srv/www". */
+function foldersAbove(path: string): readonly string[] {
+  const parts = bare(path).split("/").slice(1, -1);
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`);
 }

@@ -91,9 +91,12 @@ function addressesInUse({ nodes, services }: Files): readonly Use[] {
 }
 
 function unique(uses: readonly Use[], noun: string, problems: Problem[]): void {
-  for (const [index, { address, what, file, line }] of uses.entries()) {
-    const first = uses.slice(0, index).find((other) => other.address === address);
-    if (first !== undefined) problems.push(problem(file, line, `${what} is ${address}, the same ${noun} as ${first.what} (${first.file}${first.line === null ? "" : `:${first.line}`})`, "Every one must be different."));
+  const firsts = new Map<string, Use>();
+  for (const use of uses) {
+    const { address, what, file, line } = use;
+    const first = firsts.get(address);
+    if (first === undefined) firsts.set(address, use);
+    else problems.push(problem(file, line, `${what} is ${address}, the same ${noun} as ${first.what} (${first.file}${first.line === null ? "" : `:${first.line}`})`, "Every one must be different."));
   }
 }
 

@@ -15,7 +15,7 @@ export interface Section<O extends Options> {
   readonly given: ReadonlySet<keyof O>;
   /** Where a key stands; the section's own line, or null, when it does not. */
   line(key: keyof O): number | null;
-  /** Where each value of a repeated key stands. */
+  /** Where each (sound) value of a repeated key stands. */
   lines(key: keyof O): readonly number[];
   /** The section is in the file. */
   readonly present: boolean;
@@ -39,18 +39,22 @@ export function readSections<F extends Readonly<Record<string, Options>>>(text: 
     const opened = found.sections.find((section) => section.name === name)?.line ?? null;
     const keys = found.keys.filter((key) => key.section === name);
     const present = style === "flat" || opened !== null;
-    return [name, readSection({ file, name, opened, present, keys, table: tables[name] as Options, others: tables, needed: present || !optional.includes(name), problems })];
+    const broken = found.broken.filter((one) => one.section === name).map(({ key }) => key);
+    return [name, readSection({ file, name, opened, present, keys, broken, table: tables[name] as Options, others: tables, needed: present || !optional.includes(name), problems })];
   });
   return Object.fromEntries(sections) as Sections<F>;
 }
 
 interface Opened {
   readonly file: string; readonly name: string; readonly opened: number | null; readonly present: boolean; readonly keys: readonly IniKey[];
+  /** Keys whose line is already in the problems. */
+  readonly broken: readonly string[];
   readonly table: Options; readonly others: Readonly<Record<string, Options>>; readonly needed: boolean; readonly problems: Problem[];
 }
 
-function readSection({ file, name, opened, present, keys, table, others, needed, problems }: Opened): Section<Options> {
+function readSection({ file, name, opened, present, keys, broken, table, others, needed, problems }: Opened): Section<Options> {
   const values: Record<string, unknown> = {};
+  const lines = new Map<PropertyKey, readonly number[]>();
   const prefix = name === "" ? "" : `[${name}] `;
   // In the flat files, as in the shell of 1999, an empty value is the same as none.
   const given = keys.filter((key) => name !== "" || key.isList || key.values[0]?.text !== "");
@@ -61,25 +65,26 @@ function readSection({ file, name, opened, present, keys, table, others, needed,
       continue;
     }
     const read = option.kind.read(key);
-    if ("value" in read) values[key.key] = read.value;
-    else problems.push(...read.faults.map(({ line, message, hint }) => problem(file, line, `${prefix}${message}`, hint)));
+    values[key.key] = read.value;
+    lines.set(key.key, read.lines ?? []);
+    problems.push(...read.faults.map(({ line, message, hint }) => problem(file, line, `${prefix}${message}`, hint)));
   }
   for (const [key, option] of Object.entries(table)) {
-    if (given.some((one) => one.key === key)) continue;
+    if (given.some((one) => one.key === key) || broken.includes(key)) continue;
     if (option.fallback !== undefined) values[key] = option.fallback;
     else if (needed) problems.push(problem(file, opened, `${prefix}${key} is missing: ${lowerFirst(option.meaning)}`, `For example: ${key}${name === "" ? "=" : " = "}${option.example}`));
   }
   return {
     file, present, values, given: new Set(given.map(({ key }) => key)),
     line: (key) => given.find((one) => one.key === key)?.line ?? opened,
-    lines: (key) => given.find((one) => one.key === key)?.values.map(({ line }) => line) ?? [],
+    lines: (key) => lines.get(key) ?? [],
   };
 }
 
 /** The key may be misspelt, or stand in the wrong section. */
 function unknownHint(key: string, section: string, table: Options, others: Readonly<Record<string, Options>>): string {
   const elsewhere = Object.entries(others).find(([name, options]) => name !== section && Object.hasOwn(options, key));
-  if (elsewhere !== undefined) return `It belongs into section [${elsewhere[0]}].`;
+  if (elsewhere !== undefined) return `It belongs in section [${elsewhere[0]}].`;
   const near = suggest(key, Object.keys(table));
   return near === null ? didYouMean(key, Object.keys(table)) : `Did you mean ${near}?`;
 }
