@@ -1,0 +1,22 @@
+// The command line of `mirror`: words → calls, outcomes → exit codes. What each does is in the file it calls.
+
+import { EXIT, exitHelp } from "./exit-codes.ts";
+
+const [, , first] = process.argv;
+// sshd starts us as a forced command for each request of the peer: no time for a command line parser.
+if (first === "receive") {
+  const { receive } = await import("./receive.ts");
+  process.exitCode = await receive(process.env["SSH_ORIGINAL_COMMAND"]);
+} else {
+  const { program } = await import("./commands.ts");
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    const { CommanderError } = await import("commander");
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    else {
+      process.stderr.write(`mirror: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n${exitHelp()}`);
+      process.exitCode = EXIT.usage;
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// The commands of `mirror`, one function each. `--json` prints one object; everything else is for people.
+
+import { Command } from "commander";
+import { BACKUPS, KEYS } from "../clusterd/base/paths.ts";
+import { parseDuration } from "../clusterd/base/time.ts";
+import type { Config, JobConfig } from "../clusterd/config/config.ts";
+import type { Index } from "../clusterd/core/model.ts";
+import { isRunId } from "./backup-names.ts";
+import { approve, enter } from "./book.ts";
+import { EXIT, exitHelp } from "./exit-codes.ts";
+import { backupRuns } from "./kept.ts";
+import { ensureKeys } from "./keys.ts";
+import { pass } from "./pass.ts";
+import { planRun } from "./plan.ts";
+import { lastGood, readReceived, readReport } from "./report.ts";
+import type { RunReport } from "./report.ts";
+import { runJob } from "./run.ts";
+import { leftTo } from "./scheduler.ts";
+import { findJob, settings } from "./settings.ts";
+import { progressLine, runText, statusText } from "./text.ts";
+import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
+
+export const program = new Command("mirror")
+  .description("Mirrors the directories of each service to the other node. Only the owner pushes; nothing is deleted unasked.")
+  .version("0.1.0").exitOverride().addHelpText("after", exitHelp()).showHelpAfterError();
+
+const say = (text: string): void => { process.stdout.write(`${text}\n`); };
+const fail = (code: number, text: string): void => { process.exitCode = code; process.stderr.write(`mirror: ${text}\n`); };
+
+/** Runs `act` with a sound configuration, or says what is wrong with it. */
+async function configured(act: (config: Config) => Promise<void> | void): Promise<void> {
+  const read = settings();
+  if (read.ok) await act(read.config);
+  else fail(EXIT.configuration, `the configuration has problems:\n${read.text}`);
+}
+
+async function withJob(name: string, act: (config: Config, job: JobConfig) => Promise<void> | void): Promise<void> {
+  await configured(async (config) => {
+    const job = findJob(config, name);
+    if (job !== undefined) return act(config, job);
+    fail(EXIT.usage, `there is no job ${name}. ${config.jobs.length === 0 ? "None is configured." : `There are: ${config.jobs.map((one) => one.name).join(", ")}`}`);
+  });
+}
+
+interface RunFlags { readonly all?: true; readonly dryRun?: true; readonly final?: true; readonly json?: true; readonly quiet?: true }
+
+program.command("run [job]").description("mirror one job, or with --all every job of the identities that this node owns")
+  .option("--all", "all jobs of owned identities; the others are passed over").option("-n, --dry-run", "say what would happen, change nothing")
+  .option("--final", "as the last pass of a handover: on disk before it counts").option("--quiet", "say nothing about runs that went well").option("--json", "one JSON object")
+  .action((name: string | undefined, flags: RunFlags) => configured(async (config) => {
+    if ((name === undefined) === (flags.all === undefined)) return fail(EXIT.usage, "either a job, or --all");
+    const elsewhere = leftTo(config);
+    if (elsewhere !== null) return say(elsewhere);
+    const jobs = name === undefined ? config.jobs : config.jobs.filter((job) => job.name === name);
+    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+    const done = [];
+    for (const job of jobs) done.push(await runAndEnter(config, job, flags));
+    const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
+    const counted = done.filter(({ report }) => !skipped(report));
+    process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
+    if (flags.json) say(JSON.stringify({ ok: process.exitCode === EXIT.ok, jobs: done.map(({ job, report, deletions }) => ({ job, ...report, deletions })) }));
+    else for (const { job, report, deletions } of counted) printRun(job, report, deletions, flags);
+  }));
+
+async function runAndEnter(config: Config, job: JobConfig, flags: RunFlags) {
+  const { stderr } = process;
+  const draw = stderr.isTTY && !flags.json && !flags.quiet;
+  const result = await runJob(config, job, {
+    kind: flags.final ? "final" : "normal", dryRun: flags.dryRun === true,
+    ...(draw ? { onProgress: (path, progress) => void stderr.write(`\r\x1b[K${progressLine(`${job.name} ${path}`, progress, stderr.columns)}`) } : {}),
+  });
+  if (draw) stderr.write("\r\x1b[K");
+  await enter(config, job, result);
+  return { job: job.name, report: result.report, deletions: result.deletions };
+}
+
+function printRun(job: string, report: RunReport, deletions: readonly string[], { quiet, dryRun }: RunFlags): void {
+  const good = report.code === EXIT.ok;
+  if (!(quiet && good)) (good ? process.stdout : process.stderr).write(`${runText(job, report)}\n`);
+  if (dryRun || report.code === EXIT.approval) for (const name of deletions.slice(0, 50)) say(`  would delete ${name}`);
+  if (deletions.length > 50) say(`  … and ${deletions.length - 50} more`);
+}
+
+program.command("pass").description("all jobs of one identity: a handover's last pass, or the recovery of a node that came back")
+  .requiredOption("--identity <name>", "the identity's home node").option("--final", "a handover's last pass").option("--recovery", "what the peer alone has goes to a directory of this recovery")
+  .option("--within <time>", "over by then", "60s").option("--json", "one JSON object")
+  .action((flags: { identity: string; final?: true; recovery?: true; within: string; json?: true }) => configured(async (config) => {
+    const home = config.nodes.findIndex(({ name }) => name === flags.identity);
+    const within = parseDuration(flags.within);
+    if (home < 0 || within === null || (flags.final && flags.recovery)) return fail(EXIT.usage, home < 0 ? `no node is called ${flags.identity}` : within === null ? `${flags.within} is no time` : "--final or --recovery, not both");
+    const result = await pass(config, home as Index, { kind: flags.final ? "final" : flags.recovery ? "recovery" : "normal", within });
+    process.exitCode = result.code;
+    if (flags.json) return say(JSON.stringify(result));
+    for (const { job, report } of result.jobs) say(runText(job, report));
+    say(`${result.identity}: ${result.ok ? "the peer has everything" : "the peer does not have everything"}: ${result.detail}`);
+  }));
+
+program.command("plan <job>").description("what a run would do: the commands, and what would be deleted on the peer").option("--json", "one JSON object")
+  .action((name: string, flags: { json?: true }) => withJob(name, async (config, job) => {
+    const { report, deletions } = await runJob(config, job, { kind: "normal", dryRun: true });
+    const peer = config.nodes[config.self === 0 ? 1 : 0];
+    const steps = planRun({ job, run: report.run, kind: "normal", epoch: report.epoch ?? 0, remoteShell: "ssh", address: peer.heartbeat.address })
+      .map((step) => ({ path: step.entry.path, cwd: step.cwd, command: ["rsync", ...step.real(job.maxDelete)] }));
+    process.exitCode = report.code;
+    if (flags.json) return say(JSON.stringify({ ok: report.code === EXIT.ok, steps, deletions, report }));
+    for (const step of steps) say(`${step.path}\n  cd ${step.cwd} && ${step.command.map((word) => (/\s/.test(word) ? `'${word}'` : word)).join(" ")}`);
+    printRun(job.name, report, deletions, { dryRun: true });
+  }));
+
+program.command("list").description("the jobs and their paths").option("--json", "one JSON object")
+  .action((flags: { json?: true }) => configured((config) => {
+    if (flags.json) return say(JSON.stringify({ ok: true, jobs: config.jobs.map((job) => ({ ...job, identity: config.nodes[job.home].name })) }));
+    for (const job of config.jobs) say(`${job.name} (identity ${config.nodes[job.home].name}): ${job.entries.map(({ path }) => path).join(" ")}`);
+  }));
+
+program.command("status").description("each job's last good run, and what stands in the way of the next").option("--json", "one JSON object")
+  .action((flags: { json?: true }) => configured((config) => {
+    const rows = config.jobs.map(({ name, home }) => ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name) }));
+    say(flags.json ? JSON.stringify({ ok: true, jobs: rows }) : statusText(rows, Date.now()));
+  }));
+
+program.command("approve <job> [run]").description("allow exactly the deletions that the last run stopped at, once").option("--json", "one JSON object")
+  .action((name: string, run: string | undefined, flags: { json?: true }) => withJob(name, () => {
+    if (run !== undefined && !isRunId(run)) return fail(EXIT.usage, `${run} is no run`);
+    const approval = approve(name, run ?? null);
+    if (!approval.ok) process.exitCode = EXIT.refused;
+    if (flags.json) return say(JSON.stringify(approval));
+    if (approval.ok) say(`the next run of ${name} may delete those ${approval.count} entries on the peer; they go to its dated directory`);
+    else fail(EXIT.refused, approval.because);
+  }));
+
+program.command("mark <job>").description("say that the trees of a job are complete here: writes the marker files anew").option("-n, --dry-run", "only say which").option("--json", "one JSON object")
+  .action((name: string, flags: { json?: true; dryRun?: true }) => withJob(name, (_config, job) => {
+    const trees = job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path);
+    if (!flags.dryRun) {
+      for (const path of trees) markTree(path, job.name);
+      rememberTrees(job.name, trees.map((path) => lookAtTree(path, job.name)));
+    }
+    say(flags.json ? JSON.stringify({ ok: true, trees }) : trees.map((path) => `${flags.dryRun ? "would mark" : "marked"} ${path}`).join("\n"));
+  }));
+
+program.command("backups [job]").description("the dated directories on this node: what runs of the peer replaced or deleted here").option("--json", "one JSON object")
+  .action((name: string | undefined, flags: { json?: true }) => configured((config) => {
+    const runs = backupRuns(BACKUPS, name === undefined ? config.jobs.map((job) => job.name) : [name]);
+    if (flags.json) return say(JSON.stringify({ ok: true, runs }));
+    for (const { folder, kind, files } of runs) say(`${folder}  ${kind}  ${files} files`);
+  }));
+
+program.command("setup-keys").description("make this node's mirror key, and print what the peer needs to accept it").option("--json", "one JSON object")
+  .action((flags: { json?: true }) => configured(async (config) => {
+    const { created, publicKey } = await ensureKeys(config.nodes[config.self].name);
+    say(flags.json ? JSON.stringify({ ok: true, created, publicKey }) : `${publicKey}\n# ${created ? "made" : "already there"}: ${KEYS}`);
+  }));
+
+program.command("daemon").description("recovers a peer that came back; runs the crontab's lines if scheduler = builtin; watches for edits that would be undone")
+  .action(async () => { await (await import("./daemon.ts")).daemon(); });
+
+program.command("receive").description("the peer's forced command (sshd starts it; not for people)");

@@ -1,0 +1,171 @@
+// The mirror's own process: brings a returned peer up to date, runs the schedule if there is no cron, watches for edits.
+//
+// It holds no state that matters. Runs are processes of their own (`mirror pass`, `mirror run`), so this one stays small, and
+// whether a run may happen is decided there. clusterd is asked twice a second what is so; when it is not there, nothing is done.
+
+import { execFile } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { createLog } from "../clusterd/base/log.ts";
+import type { Log } from "../clusterd/base/log.ts";
+import type { Config, JobConfig } from "../clusterd/config/config.ts";
+import type { Index } from "../clusterd/core/model.ts";
+import { askDaemon } from "../clusterd/status/control-client.ts";
+import type { NodeStatus } from "../clusterd/status/control.ts";
+import { candidateLinks } from "./links.ts";
+import type { PassResult } from "./pass.ts";
+import { afterFailure, behind, FRESH } from "./recovery.ts";
+import type { Attempts } from "./recovery.ts";
+import { CRONTAB, startScheduler } from "./scheduler.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { peerOf, settings } from "./settings.ts";
+import { controlPath, dropConnections } from "./ssh.ts";
+import { watchConfiguration, watchStandby } from "./watch.ts";
+import type { Watching } from "./watch.ts";
+
+const POLL_MS = 500;
+const PASS_LIMIT = 6 * 3_600_000;
+const MIRROR = join(import.meta.dirname, "bin/mirror");
+const SHOWN = 5;
+
+export async function daemon(): Promise<void> {
+  const log = createLog();
+  const read = settings();
+  if (!read.ok) { log.error("mirror.configuration", { because: read.text }); await log.flush(); process.exitCode = 2; return; }
+  const keeper = new Keeper(read.config, log);
+  await keeper.start();
+  const stop = (): void => void keeper.stop().then(() => log.flush()).then(() => process.exit(0));
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+}
+
+class Keeper {
+  #config: Config;
+  readonly #log: Log;
+  #loaded = 0;
+  #reachable = true;
+  #clusterd: boolean | null = null;
+  #attempts: [Attempts, Attempts] = [FRESH, FRESH];
+  #running: [ChildProcess | null, ChildProcess | null] = [null, null];
+  #watched = new Map<string, Watching | "not">();
+  #configuration: Watching | null = null;
+  #scheduler: Scheduler | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    this.#log.info("mirror.started", { jobs: this.#config.jobs.length, scheduler: this.#config.cluster.scheduler });
+    this.#configuration = await watchConfiguration(() => this.#configurationEdited(), (text) => this.#log.warn("mirror.watch", { because: text }));
+    await this.#schedule();
+    void this.#beat();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const child of this.#running) child?.kill("SIGTERM");
+    await this.#scheduler?.stop();
+    await this.#configuration?.close();
+    for (const watching of this.#watched.values()) if (watching !== "not") await watching.close();
+  }
+
+  async #beat(): Promise<void> {
+    const answer = await askDaemon({ ask: "status" }, { timeout: 2000 });
+    const status = answer.ok ? answer.status : undefined;
+    if (this.#clusterd !== (status !== undefined)) this.#log.info("mirror.clusterd", { there: status !== undefined, because: status === undefined ? answer.text : "answers" });
+    this.#clusterd = status !== undefined;
+    if (status !== undefined && !this.#stopped) await this.#look(status);
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#beat(), POLL_MS);
+  }
+
+  async #look(status: NodeStatus): Promise<void> {
+    await this.#follow(status.configuration.loaded);
+    await this.#noticePeer(status);
+    for (const identity of behind(status)) this.#recover(identity);
+    for (const job of this.#config.jobs) await this.#watch(job, status.core.identities[job.home].role === "standby");
+  }
+
+  /** clusterd has taken over another configuration: so do we. */
+  async #follow(loaded: number): Promise<void> {
+    if (this.#loaded !== 0 && this.#loaded !== loaded) {
+      const read = settings();
+      if (read.ok) { this.#config = read.config; await this.#schedule(); this.#log.info("mirror.reloaded", { jobs: read.config.jobs.length }); }
+    }
+    this.#loaded = loaded;
+  }
+
+  async #schedule(): Promise<void> {
+    const wanted = this.#config.cluster.scheduler === "builtin";
+    if (!wanted) { await this.#scheduler?.stop(); this.#scheduler = null; }
+    if (!wanted || this.#scheduler !== null) return;
+    this.#scheduler = await startScheduler((text) => this.#log.warn("mirror.schedule", { because: text }));
+    this.#log.info("mirror.scheduling", { file: CRONTAB, lines: this.#scheduler.lines.length });
+  }
+
+  /** A kept connection to a node that went silent would hold up the next run until ssh has noticed. */
+  async #noticePeer(status: NodeStatus): Promise<void> {
+    const reachable = status.core.peer.state === "alive" || status.core.peer.state === "late";
+    if (this.#reachable && !reachable) {
+      const { name } = this.#config.nodes[peerOf(this.#config)];
+      const peers = candidateLinks(this.#config, null).map(({ address }) => ({ node: name, address, port: this.#config.cluster.sshPort }));
+      await dropConnections(peers.filter((peer) => existsSync(controlPath(peer))));
+    }
+    if (!this.#reachable && reachable) this.#attempts = [FRESH, FRESH];
+    this.#reachable = reachable;
+  }
+
+  #recover(identity: Index): void {
+    if (this.#running[identity] !== null || Date.now() < this.#attempts[identity].notBefore) return;
+    const { name } = this.#config.nodes[identity];
+    this.#log.info("mirror.recovery", { identity: name, because: "the peer does not have everything yet" });
+    this.#running[identity] = execFile(MIRROR, ["pass", "--identity", name, "--recovery", "--within", `${PASS_LIMIT}ms`, "--json"], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      this.#running[identity] = null;
+      if (!this.#stopped) this.#recovered(identity, parsePass(stdout) ?? stderr.trim().split("\n").at(-1) ?? error?.message ?? "no answer");
+    });
+  }
+
+  #recovered(identity: Index, result: PassResult | string): void {
+    const ok = typeof result !== "string" && result.ok;
+    const because = typeof result === "string" ? result : result.detail;
+    this.#attempts[identity] = ok ? { ...FRESH, notBefore: Date.now() + 2 * POLL_MS } : afterFailure(this.#attempts[identity], Date.now());
+    this.#log.say(ok ? "info" : "warn", ok ? "mirror.recovered" : "mirror.recovery-failed", { identity: this.#config.nodes[identity].name, because });
+    if (typeof result === "string") return;
+    for (const { job, report } of result.jobs) if (report.kept > 0)
+      this.#log.warn("mirror.kept", { job, files: report.kept, where: report.backups, only_there: report.keptFiles.filter((file) => file.unmirrored).length, because: "versions of the returning node were replaced or deleted there" });
+  }
+
+  async #watch(job: JobConfig, standby: boolean): Promise<void> {
+    const now = this.#watched.get(job.name);
+    if (standby && now === undefined) {
+      const trees = job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path);
+      const watching = await watchStandby(job.name, trees, (paths) => this.#standbyEdited(job.name, paths), (text) => this.#log.warn("mirror.watch", { job: job.name, because: text }));
+      if (watching !== "later") this.#watched.set(job.name, watching);
+    } else if (!standby && now !== undefined) {
+      this.#watched.delete(job.name);
+      if (now !== "not") await now.close();
+    }
+  }
+
+  #standbyEdited(job: string, paths: readonly string[]): void {
+    this.#log.warn("mirror.edited-on-standby", { job, files: paths.length, paths: paths.slice(0, SHOWN), because: "this node is standby: the owner's next run undoes it and keeps the version in its dated directory" });
+  }
+
+  #configurationEdited(): void {
+    const read = settings();
+    if (read.ok) this.#log.info("mirror.configuration-edited", { digest: read.config.digest, because: "the files are sound; `clusterd reload` takes them over, on both nodes" });
+    else this.#log.warn("mirror.configuration-edited", { because: `the files have problems and are not in use: ${read.text}` });
+  }
+}
+
+function parsePass(text: string): PassResult | null {
+  try {
+    return JSON.parse(text) as PassResult;
+  } catch {
+    return null; // it ended before it could report
+  }
+}

@@ -1,0 +1,60 @@
+// All jobs of one identity, one after another: the last pass of a handover, and the recovery of a node that came back.
+//
+// Only when every job was good does the peer count as in sync, and only at the epoch at which every one of them ran.
+
+import type { Duration } from "../clusterd/base/time.ts";
+import type { Config, JobConfig } from "../clusterd/config/config.ts";
+import type { Index } from "../clusterd/core/model.ts";
+import { askDaemon } from "../clusterd/status/control-client.ts";
+import type { Kind } from "./backup-names.ts";
+import { enter } from "./book.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { RunReport } from "./report.ts";
+import { runJob } from "./run.ts";
+import type { RunResult } from "./run.ts";
+
+const BUSY_PAUSE = 100;
+
+export interface PassResult {
+  readonly ok: boolean;
+  readonly identity: string;
+  readonly epoch: number | null;
+  readonly code: number;
+  readonly detail: string;
+  readonly jobs: readonly { readonly job: string; readonly report: RunReport }[];
+}
+
+export async function pass(config: Config, home: Index, { kind, within }: { readonly kind: Kind; readonly within: Duration }): Promise<PassResult> {
+  const deadline = Date.now() + within;
+  const identity = config.nodes[home].name;
+  const jobs: { job: string; report: RunReport }[] = [];
+  for (const job of config.jobs.filter((one) => one.home === home)) {
+    const result = await runWhenFree(config, job, kind, deadline);
+    await enter(config, job, result);
+    jobs.push({ job: job.name, report: result.report });
+    if (result.report.code !== EXIT.ok && kind === "final") break; // a handover needs all or none
+  }
+  const bad = jobs.find(({ report }) => report.code !== EXIT.ok);
+  const epochs = new Set(jobs.map(({ report }) => report.epoch));
+  const epoch = jobs[0]?.report.epoch ?? await currentEpoch(home);
+  if (bad !== undefined) return { ok: false, identity, epoch, code: bad.report.code, detail: `${bad.job}: ${bad.report.because}`, jobs };
+  if (epochs.size > 1 || epoch === null) return { ok: false, identity, epoch, code: EXIT.refused, detail: "the epoch changed during the pass", jobs };
+  const detail = jobs.length === 0 ? "nothing to mirror" : jobs.map(({ job, report }) => `${job}: ${report.because}`).join("; ");
+  if (kind === "normal") return { ok: true, identity, epoch, code: EXIT.ok, detail, jobs };
+  const told = await askDaemon({ ask: "mirror-report", identity, epoch, inSync: true, job: jobs.map(({ job }) => job).join(",") || "none", ok: true, detail });
+  return { ok: told.ok, identity, epoch, code: told.ok ? EXIT.ok : EXIT.refused, detail: told.ok ? detail : `clusterd did not take the report: ${told.text}`, jobs };
+}
+
+/** A scheduled run of the same job may just be going on: wait for it rather than fail a handover. */
+async function runWhenFree(config: Config, job: JobConfig, kind: Kind, deadline: number): Promise<RunResult> {
+  for (;;) {
+    const result = await runJob(config, job, { kind, dryRun: false, within: Math.min(job.timeout, Math.max(1, deadline - Date.now())) });
+    if (result.report.result !== "busy" || Date.now() + BUSY_PAUSE >= deadline) return result;
+    await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE));
+  }
+}
+
+async function currentEpoch(home: Index): Promise<number | null> {
+  const answer = await askDaemon({ ask: "status" });
+  return answer.ok && answer.status !== undefined ? answer.status.core.identities[home].epoch : null;
+}

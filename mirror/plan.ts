@@ -1,0 +1,41 @@
+// What a run will do, in order: one rsync per entry. Pure; `mirror plan` prints it, run.ts carries it out.
+
+import { basename, dirname } from "node:path";
+import { BACKUPS } from "../clusterd/base/paths.ts";
+import type { JobConfig } from "../clusterd/config/config.ts";
+import { backupDir, entryBackupDir } from "./backup-names.ts";
+import type { Kind, RunId } from "./backup-names.ts";
+import { REMOTE_PATH, senderOptions } from "./rsync-args.ts";
+import { entryKey } from "./settings.ts";
+import type { Entry } from "./settings.ts";
+
+export interface RunPlan { readonly job: JobConfig; readonly run: RunId; readonly kind: Kind; readonly epoch: number; readonly remoteShell: string; readonly address: string }
+
+export interface Step {
+  readonly entry: Entry;
+  /** rsync stands in the tree: while it does, the file system cannot be unmounted under it. */
+  readonly cwd: string;
+  /** Arguments of the dry run, and of the real one with rsync's own limit of deletions. */
+  readonly dry: readonly string[];
+  real(maxDelete: number): readonly string[];
+}
+
+export function planRun(plan: RunPlan): readonly Step[] {
+  const kept = backupDir(BACKUPS, plan.job.name, plan.run, plan.kind);
+  return plan.job.entries.map((entry): Step => {
+    const tree = entry.kind === "tree";
+    const host = plan.address.includes(":") ? `[${plan.address}]` : plan.address;
+    const args = (dryRun: boolean, maxDelete: number): readonly string[] => [
+      ...senderOptions({ kind: entry.kind, dryRun, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
+      ...(dryRun ? [] : ["--info=progress2"]),
+      "-e", plan.remoteShell, `--rsync-path=${requestPrefix(plan, entry)}`,
+      tree ? "./" : `./${basename(entry.path)}`, `${host}:${REMOTE_PATH}`,
+    ];
+    return { entry, cwd: tree ? entry.path : dirname(entry.path), dry: args(true, UNLIMITED), real: (maxDelete) => args(false, maxDelete) };
+  });
+}
+
+/** In a dry run nothing is deleted, but rsync counts only up to its limit. */
+const UNLIMITED = 999_999_999;
+
+const requestPrefix = ({ job, epoch, run, kind }: RunPlan, entry: Entry): string => `clusterd-mirror v1 push ${job.name} ${epoch} ${run} ${entryKey(entry)} ${kind}`;

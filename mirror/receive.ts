@@ -1,0 +1,204 @@
+// The receiving side: the one forced command that the peer's key may run here (request.ts lists what it may ask).
+//
+// For each request this node looks for itself: is the peer the owner of exactly the epoch in our journal, is the tree
+// there, is nothing else running. Only then rsync's receiving half starts, with arguments and paths of our own and only the
+// capabilities that owners, modes, ACLs and device files need. Anything else: one line, exit 126, nothing started.
+// Answers go to standard output as JSON, refusals to standard error and into STATE/mirror/refused.log.
+//
+// Node core only, so that it starts fast.
+
+import { spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { BACKUPS, JOURNAL, RUN, STATE } from "../clusterd/base/paths.ts";
+import type { Config, JobConfig } from "../clusterd/config/config.ts";
+import { readJournal } from "../clusterd/journal.ts";
+import { askDaemon } from "../clusterd/status/control-client.ts";
+import { backupDir, entryBackupDir } from "./backup-names.ts";
+import { RECEIVE_EXIT } from "./exit-codes.ts";
+import { mayReceive } from "./gate.ts";
+import type { PeerTree } from "./gate.ts";
+import { keptFiles } from "./kept.ts";
+import { receiveLock } from "./lock.ts";
+import { readReport, writeReceived } from "./report.ts";
+import { mayAccept, parseRequest } from "./request.ts";
+import type { Acceptance, Request } from "./request.ts";
+import { parseServerWords, rsyncVersion, serverArgs } from "./rsync-args.ts";
+import { entryKey, findJob, peerOf, settings } from "./settings.ts";
+import type { Entry } from "./settings.ts";
+import { lookAtTree, rememberTrees } from "./tree.ts";
+import { receivingMark } from "./watch.ts";
+
+const RSYNC = "/usr/bin/rsync";
+const SETPRIV = "/usr/bin/setpriv";
+/** What a faithful copy needs (capabilities(7)), and nothing else: no network, no modules, no reboot, no ptrace. */
+const CAPABILITIES = ["chown", "dac_override", "dac_read_search", "fowner", "fsetid", "mknod", "setfcap"];
+/** How often a running push looks whether its owner still is one. */
+const WATCH_MS = 250;
+
+/** Answer of `check`. */
+export interface CheckAnswer { readonly rsync: string | null; readonly wall: number; readonly entries: Readonly<Record<string, PeerTree | { readonly refused: string }>> }
+export interface CommitAnswer { readonly kept: number; readonly backups: string | null }
+
+type Outcome = { readonly code: 0; readonly answer: unknown } | { readonly code: number; readonly because: string };
+
+/** Serves the one request in SSH_ORIGINAL_COMMAND; resolves to the exit code. */
+export async function receive(line: string | undefined): Promise<number> {
+  const outcome = await serve(line);
+  if ("answer" in outcome) { if (outcome.answer !== null) process.stdout.write(`${JSON.stringify(outcome.answer)}\n`); return 0; }
+  if (outcome.because !== "") {
+    process.stderr.write(`clusterd-mirror: refused: ${outcome.because}\n`);
+    remember(outcome.code, outcome.because, line ?? "");
+  }
+  return outcome.code;
+}
+
+async function serve(line: string | undefined): Promise<Outcome> {
+  const parsed = parseRequest(line);
+  if (!parsed.ok) return { code: RECEIVE_EXIT.forbidden, because: parsed.because };
+  const { request } = parsed;
+  const read = settings();
+  if (!read.ok) return { code: RECEIVE_EXIT.tree, because: `the configuration of this node has problems: ${read.text.split("\n")[0]}` };
+  const job = findJob(read.config, request.job);
+  if (job === undefined) return { code: RECEIVE_EXIT.forbidden, because: `there is no job ${request.job} in this node's configuration` };
+  const accepted = await judge(read.config, job, request.epoch, true);
+  if (!accepted.go) return accepted;
+  switch (request.verb) {
+    case "check": return { code: 0, answer: check(job) };
+    case "push": return push(read.config, job, request);
+    case "commit": return commit(job, request);
+    case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), readReport(job.name)?.lastGood?.started ?? null) };
+  }
+}
+
+async function judge(config: Config, job: JobConfig, epoch: number, ask: boolean): Promise<Acceptance> {
+  const journal = readJournal(JOURNAL);
+  const answer = ask ? await askDaemon({ ask: "status" }, { timeout: 1000 }) : null;
+  const role = answer?.ok === true && answer.status !== undefined ? answer.status.core.identities[job.home].role : null;
+  const verdict = mayAccept({ journal, role, self: config.self, home: job.home, epoch });
+  return verdict.go ? verdict : { ...verdict, because: `${job.name} from ${config.nodes[peerOf(config)].name}: ${verdict.because}` };
+}
+
+function check(job: JobConfig): CheckAnswer {
+  const answers = job.entries.map((entry) => [entryKey(entry), look(job, entry)] as const);
+  return { rsync: installedRsync(), wall: Date.now(), entries: Object.fromEntries(answers) };
+}
+
+function look(job: JobConfig, entry: Entry): PeerTree | { readonly refused: string } {
+  const tree = entry.kind === "tree" ? lookAtTree(entry.path, job.name) : null;
+  const verdict = tree === null ? { go: true as const } : mayReceive(tree, job.name);
+  return verdict.go ? { id: tree?.marker?.id ?? null, freeTree: freeAt(entry.path), freeBackups: freeAt(BACKUPS) } : { refused: verdict.because };
+}
+
+async function push(config: Config, job: JobConfig, request: Request & { readonly verb: "push" }): Promise<Outcome> {
+  const refuse = (code: number, because: string): Outcome => ({ code, because: `${job.name}: ${because}` });
+  const entry = job.entries.find((one) => entryKey(one) === request.entry);
+  if (entry === undefined) return refuse(RECEIVE_EXIT.forbidden, "that path is not in this node's configuration");
+  const words = parseServerWords(request.server);
+  if (!words.ok) return refuse(RECEIVE_EXIT.forbidden, words.because);
+  if (words.request.deletes !== (entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "deleting belongs to trees, and to every tree");
+  const found = look(job, entry);
+  if ("refused" in found) return refuse(RECEIVE_EXIT.tree, found.refused);
+  const lock = receiveLock(job.name);
+  if (!lock.ok) return refuse(RECEIVE_EXIT.retry, `another run is being received (process ${lock.holder})`);
+  try {
+    writeFileSync(receivingMark(job.name), "");
+    const kept = entryBackupDir(backupDir(BACKUPS, job.name, request.run, request.kind), entry);
+    const path = makeReady(entry, kept, words.request.dryRun);
+    const code = await runRsync(serverArgs(words.request, { path, kind: entry.kind, backupDir: kept }), async () => {
+      const still = await judge(config, job, request.epoch, false);
+      return still.go ? null : still.because;
+    });
+    return code === 0 ? { code, answer: null } : { code, because: "" };
+  } finally {
+    writeFileSync(receivingMark(job.name), "");
+    lock.release();
+  }
+}
+
+/** Makes the folders that rsync does not make itself. A dry run changes nothing: a tree that is not there looks like an empty one. */
+function makeReady(entry: Entry, kept: string, dryRun: boolean): string {
+  const folder = entry.kind === "tree" ? entry.path : dirname(entry.path);
+  const there = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (dryRun && !there) {
+    const empty = `${RUN}/mirror/empty`;
+    mkdirSync(empty, { recursive: true, mode: 0o700 });
+    return entry.kind === "tree" ? `${empty}/` : `${empty}/file`;
+  }
+  if (dryRun) return entry.path;
+  if (!there) mkdirSync(folder, { recursive: true });
+  mkdirSync(kept, { recursive: true, mode: 0o700 });
+  return entry.path;
+}
+
+/** Runs rsync's receiving half on our own standard input and output; ends it when `lost` gives a reason. */
+function runRsync(args: readonly string[], lost: () => Promise<string | null>): Promise<number> {
+  const keep = `-all,${CAPABILITIES.map((name) => `+${name}`).join(",")}`;
+  const child = spawn(SETPRIV, ["--no-new-privs", "--inh-caps", "-all", "--bounding-set", keep, "--", RSYNC, ...args],
+    { stdio: "inherit", env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", HOME: "/" }, cwd: "/" });
+  const watch = setInterval(() => void lost().then((why) => {
+    if (why === null) return;
+    clearInterval(watch);
+    process.stderr.write(`clusterd-mirror: ended: ${why}\n`);
+    child.kill("SIGTERM");
+  }), WATCH_MS);
+  return new Promise((resolve) => {
+    const done = (code: number): void => { clearInterval(watch); resolve(code); };
+    child.on("error", (error) => { process.stderr.write(`clusterd-mirror: ${SETPRIV} ${RSYNC}: ${error.message}\n`); done(RECEIVE_EXIT.tree); });
+    child.on("exit", (code) => done(code ?? RECEIVE_EXIT.retry));
+  });
+}
+
+/** The run is good only now: whoever it came from was still the owner at its end (judged by serve()), and every marker arrived. */
+function commit(job: JobConfig, request: Request & { readonly verb: "commit" | "list" }): Outcome {
+  const trees = job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => lookAtTree(path, job.name));
+  const bare = trees.find(({ marker }) => marker?.job !== job.name);
+  if (bare !== undefined) return { code: RECEIVE_EXIT.tree, because: `${job.name}: the marker has not arrived in ${bare.path}` };
+  rememberTrees(job.name, trees);
+  const folder = backupDir(BACKUPS, job.name, request.run, request.kind);
+  removeEmpty(folder);
+  const { total } = keptFiles(folder, null);
+  writeReceived({ job: job.name, run: request.run, kind: request.kind, epoch: request.epoch, at: Date.now(), kept: total });
+  return { code: 0, answer: { kept: total, backups: total === 0 ? null : folder } satisfies CommitAnswer };
+}
+
+/** A run that replaced nothing leaves nothing. */
+function removeEmpty(folder: string): void {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeEmpty(join(folder, entry.name));
+    rmdirSync(folder); // fails, rightly, when something is in it
+  } catch { /* not empty, or never made */ }
+}
+
+/** Bytes free for root where `path` is or would be. */
+function freeAt(path: string): number {
+  for (let folder = path; ; folder = dirname(folder)) {
+    try {
+      const { bavail, bsize } = statfsSync(folder);
+      return bavail * bsize;
+    } catch (error) {
+      if (folder === "/") throw error;
+    }
+  }
+}
+
+export function installedRsync(): string | null {
+  try {
+    return rsyncVersion(execFileSync(RSYNC, ["--version"], { encoding: "utf8", timeout: 5000 }));
+  } catch {
+    return null;
+  }
+}
+
+const LOG = `${STATE}/mirror/refused.log`;
+const LOG_LIMIT = 1024 * 1024;
+
+function remember(code: number, because: string, line: string): void {
+  try {
+    mkdirSync(dirname(LOG), { recursive: true, mode: 0o700 });
+    if ((statSync(LOG, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT) renameSync(LOG, `${LOG}.1`);
+    const from = (process.env["SSH_CONNECTION"] ?? "").split(" ")[0] ?? "";
+    appendFileSync(LOG, `${new Date().toISOString()} exit=${code} from=${from} because=${JSON.stringify(because)} request=${JSON.stringify(line.slice(0, 300))}\n`, { mode: 0o600 });
+  } catch { /* a full disk must not turn a refusal into an error of another kind */ }
+}

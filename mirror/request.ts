@@ -1,0 +1,69 @@
+// What the peer may ask of this node, over ssh, and from whom it is taken. Pure.
+//
+//   clusterd-mirror v1 check  JOB EPOCH RUN
+//   clusterd-mirror v1 push   JOB EPOCH RUN ENTRY KIND --server …
+//   clusterd-mirror v1 commit JOB EPOCH RUN KIND
+//   clusterd-mirror v1 list   JOB EPOCH RUN KIND
+//
+// Words are separated by single spaces; there are no quotes, no escapes, and no shell ever sees them.
+
+import type { Index, JournalRecord, Role } from "../clusterd/core/model.ts";
+import { isKind, isRunId } from "./backup-names.ts";
+import type { Kind, RunId } from "./backup-names.ts";
+import { RECEIVE_EXIT } from "./exit-codes.ts";
+
+interface Common { readonly job: string; readonly epoch: number; readonly run: RunId }
+export type Request =
+  | Common & { readonly verb: "check" }
+  | Common & { readonly verb: "push"; readonly entry: string; readonly kind: Kind; readonly server: readonly string[] }
+  | Common & { readonly verb: "commit" | "list"; readonly kind: Kind };
+
+export type Parsed = { readonly ok: true; readonly request: Request } | { readonly ok: false; readonly because: string };
+
+const LONGEST = 4096;
+
+export function parseRequest(line: string | undefined): Parsed {
+  const refuse = (because: string): Parsed => ({ ok: false, because });
+  if (line === undefined || line === "") return refuse("no shell here");
+  if (line.length > LONGEST || !/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(line)) return refuse("not a request of ours");
+  const [program, version, verb, job, epochWord, run, ...more] = line.split(" ");
+  if (program !== "clusterd-mirror") return refuse("not a request of ours");
+  if (version !== "v1") return refuse("only version v1 is spoken here");
+  if (job === undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(job)) return refuse("no such job name");
+  if (epochWord === undefined || !/^[1-9]\d{0,14}$/.test(epochWord)) return refuse("no such epoch");
+  if (run === undefined || !isRunId(run)) return refuse("no such run name");
+  const common: Common = { job, epoch: Number(epochWord), run };
+  if (verb === "check") return more.length === 0 ? { ok: true, request: { ...common, verb } } : refuse("words too many");
+  if (verb === "commit" || verb === "list") {
+    const kind = more[0] ?? "";
+    return more.length === 1 && isKind(kind) ? { ok: true, request: { ...common, verb, kind } } : refuse("no such kind of run");
+  }
+  if (verb !== "push") return refuse("not one of check, push, commit, list");
+  const [entry = "", kind = "", ...server] = more;
+  if (!/^[0-9a-f]{12}$/.test(entry) || !isKind(kind)) return refuse("no such entry or kind of run");
+  return { ok: true, request: { ...common, verb, entry, kind, server } };
+}
+
+export type Acceptance = { readonly go: true } | { readonly go: false; readonly code: number; readonly because: string };
+
+/** Roles in which this node's own version counts, or is about to. */
+const OWN: readonly Role[] = ["claiming", "acquiring", "raising", "owner", "freezing"];
+
+/** May the peer write identity `home`'s trees here at `epoch`? Only the recorded owner at exactly the recorded epoch: a stale
+ *  node cannot overwrite newer data whatever the timing, and this holds without the daemon. */
+export function mayAccept(facts: {
+  readonly journal: { readonly ok: true; readonly record: JournalRecord } | { readonly ok: false; readonly reason: string };
+  /** From the daemon, when it answers. */
+  readonly role: Role | null;
+  readonly self: Index; readonly home: Index; readonly epoch: number;
+}): Acceptance {
+  const { journal, role, self, home, epoch } = facts;
+  const refuse = (because: string, code: number = RECEIVE_EXIT.notOwner): Acceptance => ({ go: false, code, because });
+  if (!journal.ok) return refuse(`this node does not know who owns what (${journal.reason}): clusterd must have run here`, RECEIVE_EXIT.retry);
+  const record = journal.record.identities[home];
+  if (role !== null && OWN.includes(role)) return refuse(`this node is ${role} of that identity itself`);
+  if (epoch > record.epoch) return refuse(`epoch ${epoch} has not been heard here yet (${record.epoch} has): try again`, RECEIVE_EXIT.retry);
+  if (epoch < record.epoch) return refuse(`epoch ${epoch} is over, ${record.epoch} is current: the sender is stale`);
+  if (record.owner === null || record.owner === self) return refuse(`the sender is not the owner of epoch ${epoch}`);
+  return { go: true };
+}

@@ -1,0 +1,101 @@
+// What rsync's output and exit code mean (rsync(1), EXIT VALUES). Pure, but for remembering what it has read so far.
+//
+// Only 0 is a mirror. 23 and 24 look harmless and are not: files are missing there, and rsync has skipped the deletions.
+// Names are bytes; rsync prints odd ones as \#ooo, and so do we.
+
+export interface Counts {
+  /** Everything in the source, folders too. */
+  readonly files: number;
+  /** Files whose content was sent. */
+  readonly transferred: number;
+  /** Total size of those files. */
+  readonly bytes: number;
+  /** Entries that rsync did anything about: content, attributes, folders, links. */
+  readonly changed: number;
+  readonly deleted: readonly string[];
+  /** Files that were there with other content and have been replaced. */
+  readonly replaced: readonly string[];
+}
+
+export interface Progress { readonly bytes: number; readonly percent: number; readonly rate: string; readonly left: string }
+
+const ITEM = /^([<>ch.][fdLDS][^ ]{9}|\*deleting {2}) (.*)$/;
+const PROGRESS = /^\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)/;
+const STATISTIC = /^(Number of files|Number of regular files transferred|Total transferred file size): ([\d,]+)/;
+
+/** Reads rsync's standard output as it comes, in pieces of any size. */
+export class OutputReader {
+  #rest = "";
+  #statistics = new Map<string, number>();
+  #changed = 0;
+  #deleted: string[] = [];
+  #replaced: string[] = [];
+  readonly #onProgress: (progress: Progress) => void;
+
+  constructor(onProgress: (progress: Progress) => void = () => undefined) {
+    this.#onProgress = onProgress;
+  }
+
+  read(text: string): void {
+    const lines = (this.#rest + text).split(/[\r\n]/);
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) this.#line(line);
+  }
+
+  end(): Counts {
+    this.#line(this.#rest);
+    this.#rest = "";
+    const count = (name: string): number => this.#statistics.get(name) ?? 0;
+    return {
+      files: count("Number of files"), transferred: count("Number of regular files transferred"), bytes: count("Total transferred file size"),
+      changed: this.#changed, deleted: this.#deleted, replaced: this.#replaced,
+    };
+  }
+
+  #line(line: string): void {
+    const item = ITEM.exec(line);
+    if (item !== null) return this.#item(item[1] as string, item[2] as string);
+    const statistic = STATISTIC.exec(line);
+    if (statistic !== null) { this.#statistics.set(statistic[1] as string, Number((statistic[2] as string).replaceAll(",", ""))); return; }
+    const progress = PROGRESS.exec(line);
+    if (progress !== null) this.#onProgress({ bytes: Number((progress[1] as string).replaceAll(",", "")), percent: Number(progress[2]), rate: progress[3] as string, left: progress[4] as string });
+  }
+
+  #item(change: string, name: string): void {
+    this.#changed += 1;
+    if (change.startsWith("*deleting")) this.#deleted.push(name.trimStart());
+    else if (change.startsWith("<f") && !change.endsWith("+++++++++")) this.#replaced.push(name);
+  }
+}
+
+const MEANINGS: Readonly<Record<number, string>> = {
+  1: "rsync did not understand its arguments",
+  5: "the peer's forced command ended before rsync could begin",
+  10: "the connection failed",
+  11: "a file could not be written: a full or read-only disk?",
+  12: "the connection broke, or the peer refused",
+  14: "the two halves of rsync could not talk",
+  20: "ended by a signal",
+  23: "some files could not be read or written",
+  24: "some files vanished while they were being read",
+  25: "the source shrank after the dry run: rsync stopped deleting",
+  30: "nothing moved for a minute",
+  35: "the peer's rsync did not answer",
+  127: "rsync is not installed",
+  255: "ssh could not connect",
+};
+
+export type Outcome =
+  | { readonly kind: "complete" }
+  /** `again`: a second pass right away may well succeed. */
+  | { readonly kind: "incomplete"; readonly because: string; readonly again: boolean }
+  | { readonly kind: "unreachable"; readonly because: string };
+
+/** `lastLines`: the end of rsync's standard error, which names the file. */
+export function judgeExit(code: number | null, lastLines: readonly string[]): Outcome {
+  if (code === 0) return { kind: "complete" };
+  const told = lastLines.filter((line) => !/^rsync error: |^rsync: connection unexpectedly closed/.test(line) && line.trim() !== "").slice(-2).join("; ");
+  const because = `rsync ${code === null ? "was ended by a signal" : `exit ${code}: ${MEANINGS[code] ?? "see rsync(1)"}`}${told === "" ? "" : ` (${told})`}`;
+  if (code === 255 || code === 10) return { kind: "unreachable", because };
+  return { kind: "incomplete", because, again: code === 24 };
+}

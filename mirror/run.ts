@@ -1,0 +1,230 @@
+// One run of one job, from the lock to the report: gate → check on both sides → dry run → push → commit.
+//
+// Every way out is a RunReport. Nothing is written anywhere before the dry run has counted the deletions; nothing counts as
+// mirrored before the peer has confirmed, after the last byte, that this node was still the owner (commit).
+
+import { accessSync } from "node:fs";
+import type { Config, JobConfig } from "../clusterd/config/config.ts";
+import type { Duration } from "../clusterd/base/time.ts";
+import { reasonOf } from "../clusterd/base/errors.ts";
+import { askDaemon } from "../clusterd/status/control-client.ts";
+import type { NodeStatus } from "../clusterd/status/control.ts";
+import { newRunId } from "./backup-names.ts";
+import type { Kind, RunId } from "./backup-names.ts";
+import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
+import { deletionLimit, hashOf, mayDelete, mayFill, mayRun, maySend, mayUseRsync, mayWrite } from "./gate.ts";
+import type { Deletions, PeerTree } from "./gate.ts";
+import { candidateLinks, chooseLink } from "./links.ts";
+import type { Link } from "./links.ts";
+import { jobLock } from "./lock.ts";
+import { planRun } from "./plan.ts";
+import type { Step } from "./plan.ts";
+import { installedRsync } from "./receive.ts";
+import type { CheckAnswer, CommitAnswer } from "./receive.ts";
+import { readReport } from "./report.ts";
+import type { EntryReport, RunReport } from "./report.ts";
+import { rsync } from "./rsync.ts";
+import type { Counts, Progress } from "./rsync-outcome.ts";
+import { carriesConfiguration, entryKey, peerOf } from "./settings.ts";
+import { askPeer, remoteShell } from "./ssh.ts";
+import type { Peer } from "./ssh.ts";
+import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
+import type { Kept } from "./kept.ts";
+
+export interface RunOptions {
+  readonly kind: Kind;
+  readonly dryRun: boolean;
+  /** The whole run is over by then, one way or the other. Default: the job's own timeout. */
+  readonly within?: Duration;
+  readonly onProgress?: (path: string, progress: Progress) => void;
+}
+
+/** The report, and what a person may want to see of the dry run. */
+export interface RunResult { readonly report: RunReport; readonly deletions: readonly string[]; readonly approvalHash: string | null }
+
+/** Thrown inside this file only, so that each step reads straight; runJob() turns it into the report. */
+class Stop extends Error {
+  readonly result: RunReport["result"];
+  readonly code: number;
+  constructor(result: RunReport["result"], code: number, because: string) {
+    super(because);
+    this.result = result;
+    this.code = code;
+  }
+}
+
+const REQUEST_TIMEOUT = 15_000;
+
+export async function runJob(config: Config, job: JobConfig, options: RunOptions): Promise<RunResult> {
+  const started = Date.now();
+  const run = newRunId(started);
+  const facts: Found = { link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null };
+  const report = (result: RunReport["result"], code: number, because: string): RunResult => ({
+    report: {
+      run, kind: options.kind, started, ended: Date.now(), result, code, because, link: facts.link?.name ?? null, epoch: facts.epoch,
+      entries: facts.entries, backups: facts.backups, kept: facts.kept.total, keptFiles: facts.kept.files,
+    },
+    deletions: facts.deletions, approvalHash: facts.hash,
+  });
+  const lock = jobLock(job.name);
+  if (!lock.ok) return report("busy", EXIT.busy, `another run of ${job.name} is going on (process ${lock.holder})`);
+  try {
+    const because = await carryOut(config, job, run, options, facts);
+    return report(options.dryRun ? "dry" : "good", EXIT.ok, because);
+  } catch (error) {
+    if (error instanceof Stop) return report(error.result, error.code, error.message);
+    return report("refused", EXIT.usage, reasonOf(error));
+  } finally {
+    lock.release();
+  }
+}
+
+/** Filled as the run goes on, so that a run that stops says how far it came. */
+interface Found {
+  link: Link | null; epoch: number | null; entries: readonly EntryReport[]; deletions: readonly string[]; hash: string | null;
+  kept: Kept; backups: string | null;
+}
+
+async function carryOut(config: Config, job: JobConfig, run: RunId, options: RunOptions, found: Found): Promise<string> {
+  const deadline = Date.now() + (options.within ?? job.timeout);
+  const status = await mustOwn(config, job, options);
+  found.epoch = status.core.identities[job.home].epoch;
+  lookHere(job, options.dryRun);
+  found.link = await mustReach(config, status);
+  const peer: Peer = { node: config.nodes[peerOf(config)].name, address: found.link.address, port: config.cluster.sshPort };
+  const ask = (...words: readonly string[]): Promise<string> => request(peer, ["clusterd-mirror", "v1", ...words], Math.min(REQUEST_TIMEOUT, left(deadline)));
+  const common = [job.name, String(found.epoch), run] as const;
+
+  const there = mayGoOn(job, JSON.parse(await ask("check", ...common)) as CheckAnswer);
+  const steps = planRun({ job, run, kind: options.kind, epoch: found.epoch, remoteShell: remoteShell(peer), address: peer.address });
+  const dry = await dryRuns(steps, deadline);
+  const deletions = deletionsOf(dry);
+  found.deletions = deletions.names;
+  found.hash = deletions.names.length === 0 ? null : hashOf(deletions.names);
+  found.entries = dry.map(({ step, counts }) => entryReport(step, counts));
+  insist(mayDelete(job, deletions, readReport(job.name)?.approved ?? null), "approval");
+  for (const { step, counts } of dry) insist(mayFill(counts.bytes, there.get(entryKey(step.entry)) as PeerTree));
+  if (options.dryRun) return describe(found.entries);
+
+  const done: EntryReport[] = [];
+  for (const { step, counts } of dry) {
+    done.push(entryReport(step, step.entry.kind === "tree" && counts.changed === 0 ? counts : await pushEntry(job, step, deletionLimit(job, deletions), deadline, options)));
+    found.entries = done;
+  }
+  const committed = JSON.parse(await ask("commit", ...common, options.kind)) as CommitAnswer;
+  found.backups = committed.backups;
+  found.kept = { total: committed.kept, files: [] };
+  if (options.kind === "recovery" && committed.kept > 0) found.kept = JSON.parse(await ask("list", ...common, options.kind)) as Kept;
+  rememberTrees(job.name, treesOf(job));
+  return describe(found.entries);
+}
+
+async function mustOwn(config: Config, job: JobConfig, { kind }: RunOptions): Promise<NodeStatus> {
+  const answer = await askDaemon({ ask: "status" });
+  if (!answer.ok || answer.status === undefined) throw new Stop("refused", EXIT.notOwner, `nobody can say who owns ${config.nodes[job.home].name}: ${answer.text}`);
+  const { status } = answer;
+  insist(mayRun({ status, home: job.home, kind, offsetLimit: config.cluster.offsetLimit, carriesConfiguration: carriesConfiguration(job) }));
+  return status;
+}
+
+const treesOf = (job: JobConfig) => job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => lookAtTree(path, job.name));
+
+/** Every entry of the job is really here; a tree that is mirrored for the first time gets its marker. */
+function lookHere(job: JobConfig, dryRun: boolean): void {
+  for (const { kind, path } of job.entries) {
+    if (kind === "file") { mustBeReadable(path); continue; }
+    const verdict = maySend(lookAtTree(path, job.name), job.name);
+    if (verdict.go === "first") { if (!dryRun) markTree(path, job.name); } else insist(verdict);
+  }
+}
+
+function mustBeReadable(path: string): void {
+  try {
+    accessSync(path);
+  } catch (error) {
+    throw new Stop("refused", EXIT.refused, `${path}: ${reasonOf(error)}: nothing to mirror, and the peer's copy stays as it is`);
+  }
+}
+
+async function mustReach(config: Config, status: NodeStatus): Promise<Link> {
+  const links = candidateLinks(config, status);
+  const link = await chooseLink(links, config.cluster.sshPort);
+  if (link !== null) return link;
+  throw new Stop("unreachable", EXIT.unreachable, `no sshd answers at ${links.map(({ address }) => address).join(", ")}, port ${config.cluster.sshPort}`);
+}
+
+/** The peer's answer to one request, or Stop. What the peer has not heard yet it may know in a moment: three tries. */
+async function request(peer: Peer, words: readonly string[], timeout: Duration): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { code, stdout, stderr } = await askPeer(peer, words, timeout);
+    if (code === 0) return stdout;
+    const because = stderr.trim().split("\n").at(-1) ?? "";
+    if (code === RECEIVE_EXIT.retry && attempt < 4) { await new Promise((resolve) => setTimeout(resolve, 250 * attempt)); continue; }
+    if (code === 255 || code === null) throw new Stop("unreachable", EXIT.unreachable, `ssh to ${peer.node} (${peer.address}): ${because}`);
+    throw new Stop("peer-refused", EXIT.peerRefused, `${peer.node} refused: ${because.replace(/^clusterd-mirror: refused: /, "")}`);
+  }
+}
+
+function mayGoOn(job: JobConfig, answer: CheckAnswer): ReadonlyMap<string, PeerTree> {
+  insist(mayUseRsync(installedRsync(), answer.rsync));
+  return new Map(job.entries.map((entry) => {
+    const there = answer.entries[entryKey(entry)];
+    if (there === undefined) throw new Stop("peer-refused", EXIT.peerRefused, `${entry.path} is not in the peer's configuration of ${job.name}: \`clusterd check\` on both`);
+    if ("refused" in there) throw new Stop("peer-refused", EXIT.peerRefused, `the peer refused: ${there.refused}`);
+    if (entry.kind === "tree") insist(mayWrite(lookAtTree(entry.path, job.name), there));
+    return [entryKey(entry), there] as const;
+  }));
+}
+
+interface Dry { readonly step: Step; readonly counts: Counts }
+
+async function dryRuns(steps: readonly Step[], deadline: number): Promise<readonly Dry[]> {
+  const dry: Dry[] = [];
+  for (const step of steps) dry.push({ step, counts: await complete(step, step.dry, deadline) });
+  return dry;
+}
+
+function deletionsOf(dry: readonly Dry[]): Deletions {
+  const trees = dry.filter(({ step }) => step.entry.kind === "tree");
+  const emptied = trees.find(({ step, counts }) => counts.deleted.length > 0 && lookAtTree(step.entry.path, "").empty);
+  return {
+    names: trees.flatMap(({ step, counts }) => counts.deleted.map((name) => step.entry.path + name)).sort(),
+    files: trees.reduce((sum, { counts }) => sum + counts.files, 0),
+    emptied: emptied?.step.entry.path ?? null,
+  };
+}
+
+async function pushEntry(job: JobConfig, step: Step, limit: number, deadline: number, options: RunOptions): Promise<Counts> {
+  // Once more, just before: between the dry run and now the disk may have gone.
+  if (step.entry.kind === "tree") insist(maySend(lookAtTree(step.entry.path, job.name), job.name));
+  return complete(step, step.real(limit), deadline, (progress) => options.onProgress?.(step.entry.path, progress));
+}
+
+/** One rsync, to its end. Files that vanished under it are normal in a live tree; a second pass right away is then whole. */
+async function complete(step: Step, args: readonly string[], deadline: number, onProgress?: (progress: Progress) => void): Promise<Counts> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { outcome, counts, refusal } = await rsync(args, { cwd: step.cwd, timeout: left(deadline), ...(onProgress === undefined ? {} : { onProgress }) });
+    if (outcome.kind === "complete") return counts;
+    if (refusal !== null) throw new Stop("peer-refused", EXIT.peerRefused, `${step.entry.path}: the peer refused: ${refusal}`);
+    if (outcome.kind === "unreachable") throw new Stop("unreachable", EXIT.unreachable, `${step.entry.path}: ${outcome.because}`);
+    if (!outcome.again || attempt === 3) throw new Stop("incomplete", EXIT.incomplete, `${step.entry.path}: ${outcome.because}`);
+  }
+}
+
+function left(deadline: number): Duration {
+  const rest = deadline - Date.now();
+  if (rest <= 0) throw new Stop("incomplete", EXIT.incomplete, "the time for this run is over");
+  return rest;
+}
+
+function insist(verdict: { readonly go: true | "first" } | { readonly go: false; readonly code: number; readonly because: string }, result: RunReport["result"] = "refused"): void {
+  if (verdict.go === false) throw new Stop(result, verdict.code, verdict.because);
+}
+
+const entryReport = (step: Step, counts: Counts): EntryReport =>
+  ({ path: step.entry.path, files: counts.files, transferred: counts.transferred, bytes: counts.bytes, deleted: counts.deleted.length });
+
+function describe(entries: readonly EntryReport[]): string {
+  const sum = (of: (entry: EntryReport) => number): number => entries.reduce((total, entry) => total + of(entry), 0);
+  return `${sum(({ files }) => files)} entries, ${sum(({ transferred }) => transferred)} files sent (${sum(({ bytes }) => bytes)} bytes), ${sum(({ deleted }) => deleted)} deleted`;
+}
