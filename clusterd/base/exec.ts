@@ -8,7 +8,7 @@
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { formatDuration, monotonicNow } from "./time.ts";
 import type { Duration } from "./time.ts";
 import { reasonOf } from "./errors.ts";
@@ -18,6 +18,13 @@ export interface RunOptions {
   readonly input?: string;
   /** Added to our own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** `env` is the whole environment; nothing of ours is handed on. */
+  readonly onlyEnv?: boolean;
+  /** Ends the program before its time, in the way of a timeout. */
+  readonly signal?: AbortSignal;
+  /** Both outputs go to this file, emptied first, instead of to pipes: a daemon that is left behind may go on writing, where a
+   *  closed pipe would end it. The account's `stderr` is then the file's last lines. */
+  readonly outputFile?: string;
   readonly cwd?: string;
   /** Default true. False: a timeout ends only the program itself, and the terminal's Ctrl-C reaches it. */
   readonly killGroup?: boolean;
@@ -31,6 +38,7 @@ export interface Ran {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly timedOut: boolean;
+  readonly cancelled: boolean;
   /** The last 1 MB of it. */
   readonly stdout: string;
   /** The last 20 lines. */
@@ -51,9 +59,9 @@ export async function run(words: readonly string[], options: RunOptions): Promis
   const started = monotonicNow();
   const [stdout, stderr] = [new Tail(), new Tail()];
   const end = await execute(words, options, stdout, stderr);
-  const { exitCode = null, signal = null, timedOut = false } = end;
-  const said = lastLines(stderr.text());
-  return { command: words, exitCode, signal, timedOut, stdout: stdout.text(), stderr: said, took: monotonicNow() - started, failure: failureOf(end, said, options) };
+  const { exitCode = null, signal = null, timedOut = false, cancelled = false } = end;
+  const said = lastLines(options.outputFile === undefined ? stderr.text() : written(options.outputFile));
+  return { command: words, exitCode, signal, timedOut, cancelled, stdout: stdout.text(), stderr: said, took: monotonicNow() - started, failure: failureOf(end, said, options) };
 }
 
 /** One sentence: what was run, what came of it, how long it took. */
@@ -61,32 +69,35 @@ export function describe({ command, failure, took }: Ran): string {
   return `${command.map(quoted).join(" ")} ${failure ?? "succeeded"} (${formatDuration(Math.round(took))})`;
 }
 
-interface End { readonly exitCode?: number | null; readonly signal?: string | null; readonly timedOut?: boolean; readonly broken?: string }
+interface End { readonly exitCode?: number | null; readonly signal?: string | null; readonly timedOut?: boolean; readonly cancelled?: boolean; readonly broken?: string }
 
-function execute(words: readonly string[], { timeout, input, env, cwd, killGroup = true, grace = GRACE }: RunOptions, stdout: Tail, stderr: Tail): Promise<End> {
+function execute(words: readonly string[], options: RunOptions, stdout: Tail, stderr: Tail): Promise<End> {
+  const { timeout, signal: cancel, input, cwd, killGroup = true, grace = GRACE } = options;
+  if (cancel?.aborted === true) return Promise.resolve({ cancelled: true });
   const { promise, resolve } = Promise.withResolvers<End>();
   let child: ChildProcess;
   try {
-    child = spawn(words[0] ?? "", words.slice(1), {
-      detached: killGroup, stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"], env: { ...process.env, ...env }, ...(cwd !== undefined && { cwd }),
-    });
+    child = launch(words, options);
   } catch (error) {
     return Promise.resolve({ broken: `could not be started: ${reasonOf(error)}` });
   }
-  let timedOut = false;
+  let [timedOut, cancelled] = [false, false];
   const timers: NodeJS.Timeout[] = [];
   const after = (wait: Duration, then: () => void): void => void timers.push(setTimeout(then, wait));
   after(timeout, () => {
-    timedOut = true;
-    kill(child, "SIGTERM", killGroup);
-    after(grace, () => kill(child, "SIGKILL", killGroup));
-    after(2 * grace, () => settle({ timedOut, broken: "did not end even after SIGKILL" }));
+    timedOut = !cancelled;
+    if (timedOut) endEarly();
   });
+  const onCancel = (): void => {
+    cancelled = !timedOut;
+    if (cancelled) endEarly();
+  };
+  cancel?.addEventListener("abort", onCancel, { once: true });
   child.on("error", (error) => settle({ broken: reasonOf(error).replace(/^spawn .* ENOENT$/, `was not found${cwd === undefined ? "" : `, or its folder ${cwd}`}`) }));
-  child.on("close", (exitCode, signal) => { if (!timedOut || !killGroup) settle({ exitCode, signal, timedOut }); });
+  child.on("close", (exitCode, signal) => { if (!(timedOut || cancelled) || !killGroup) settle({ exitCode, signal, timedOut, cancelled }); });
   child.on("exit", (exitCode, signal) => {
-    const end = { exitCode, signal, timedOut };
-    if (timedOut && killGroup) afterGroup(end);
+    const end = { exitCode, signal, timedOut, cancelled };
+    if ((timedOut || cancelled) && killGroup) afterGroup(end);
     else after(DRAIN, () => settle(end));
   });
   child.stdout?.on("data", (data: Buffer) => stdout.add(data));
@@ -96,6 +107,12 @@ function execute(words: readonly string[], { timeout, input, env, cwd, killGroup
   child.stdin?.end(input);
   return promise;
 
+  function endEarly(): void {
+    kill(child, "SIGTERM", killGroup);
+    after(grace, () => kill(child, "SIGKILL", killGroup));
+    after(2 * grace, () => settle({ timedOut, cancelled, broken: "did not end even after SIGKILL" }));
+  }
+
   /** The leader has ended; its children have what is left of the grace. */
   function afterGroup(end: End): void {
     if (groupLives(child.pid)) after(POLL, () => afterGroup(end));
@@ -104,11 +121,25 @@ function execute(words: readonly string[], { timeout, input, env, cwd, killGroup
 
   function settle(end: End): void {
     timers.forEach(clearTimeout);
+    cancel?.removeEventListener("abort", onCancel);
     child.stdout?.destroy();
     child.stderr?.destroy();
     child.stdin?.destroy();
     child.unref();
     resolve(end);
+  }
+}
+
+function launch(words: readonly string[], { input, env, onlyEnv = false, cwd, killGroup = true, outputFile }: RunOptions): ChildProcess {
+  // Appending: who still writes there from an earlier execution goes on at the end, also after the file has been emptied.
+  if (outputFile !== undefined) closeSync(openSync(outputFile, "w", 0o600));
+  const output = outputFile === undefined ? "pipe" : openSync(outputFile, "a");
+  try {
+    return spawn(words[0] ?? "", words.slice(1), {
+      detached: killGroup, stdio: [input === undefined ? "ignore" : "pipe", output, output], env: onlyEnv ? { ...env } : { ...process.env, ...env }, ...(cwd !== undefined && { cwd }),
+    });
+  } finally {
+    if (typeof output === "number") closeSync(output);
   }
 }
 
@@ -136,6 +167,7 @@ function groupLives(group: number | undefined): boolean {
 function failureOf(end: End, stderr: string, { timeout }: RunOptions): string | null {
   const last = stderr.split("\n").at(-1) ?? "";
   const said = last === "" ? "" : `: ${last}`;
+  if (end.cancelled === true) return `was cancelled${end.broken === undefined ? "" : `, but ${end.broken}`}${said}`;
   if (end.timedOut === true) return `took longer than ${formatDuration(timeout)} and was ended${end.broken === undefined ? "" : `, but ${end.broken}`}${said}`;
   if (end.broken !== undefined) return end.broken;
   if (end.signal != null) return `was ended by ${end.signal}${said}`;
@@ -159,4 +191,14 @@ class Tail {
 }
 
 const lastLines = (text: string): string => text.trimEnd().split("\n").slice(-LAST_LINES).join("\n");
+
+/** The end of an output file; empty when it is not there. */
+function written(path: string): string {
+  try {
+    return readFileSync(path).subarray(-KEPT).toString("utf8");
+  } catch {
+    return "";
+  }
+}
+
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word));
