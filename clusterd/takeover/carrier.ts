@@ -1,0 +1,77 @@
+// Which NICs have a cable with somebody at its other end, noticed within a millisecond or two.
+//
+// `ip monitor link` says that something changed; what it is now is asked of the waiting ip, the one source. A poll twice
+// a second covers a monitor that died. A NIC that we are changing ourselves is not judged until that is done.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
+import { readState, showNic } from "./nic-state.ts";
+import type { WaitingIp } from "./waiting-ip.ts";
+
+export interface CarrierWatch {
+  start(): void;
+  /** Between these two the NIC is being changed by us. */
+  pause(nic: string): void;
+  resume(nic: string): void;
+  close(): void;
+}
+
+const POLL: Duration = 500;
+const RESTART_PAUSE: Duration = 200;
+
+export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, changed: (nic: string, up: boolean, at: Instant) => void): CarrierWatch {
+  const known = new Map<string, boolean>();
+  const paused = new Map<string, number>();
+  let monitor: ChildProcess | null = null;
+  let poll: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  async function look(nic: string): Promise<void> {
+    if (closed || paused.has(nic)) return;
+    const answer = await ip.ask([], [showNic(nic)]);
+    if (closed || paused.has(nic)) return;
+    // An `ip` that died of something else says nothing about the NIC; one that cannot find it does.
+    if (!answer.ok && !/does not exist|Cannot find device|No such device/.test(answer.reason)) return;
+    const up = answer.ok && (readState(answer.answers[0])?.carrier ?? false);
+    if (known.get(nic) === up) return;
+    known.set(nic, up);
+    changed(nic, up, monotonicNow());
+  }
+
+  const lookAtAll = (): void => { for (const nic of nics) void look(nic); };
+
+  function listen(): void {
+    const started = spawn("ip", ["-o", "monitor", "link"], { stdio: ["ignore", "pipe", "ignore"] });
+    monitor = started;
+    started.stdout.setEncoding("utf8").on("data", (text: string) => {
+      for (const nic of nics) if (new RegExp(`(^|\\s)${nic}[@:]`).test(text)) void look(nic);
+    });
+    const again = (): void => {
+      if (closed || monitor !== started) return;
+      monitor = null;
+      setTimeout(() => { if (!closed) listen(); }, RESTART_PAUSE);
+    };
+    started.on("error", again).on("close", again);
+  }
+
+  return {
+    start: () => {
+      if (monitor !== null) return;
+      listen();
+      poll = setInterval(lookAtAll, POLL);
+      lookAtAll();
+    },
+    pause: (nic) => { paused.set(nic, (paused.get(nic) ?? 0) + 1); },
+    resume: (nic) => {
+      const left = (paused.get(nic) ?? 1) - 1;
+      if (left > 0) return void paused.set(nic, left);
+      paused.delete(nic);
+      void look(nic);
+    },
+    close: () => {
+      closed = true;
+      if (poll !== null) clearInterval(poll);
+      monitor?.kill();
+    },
+  };
+}

@@ -1,0 +1,137 @@
+// The daemon's side of network-scripts/deadman: keeps one running, tells it the ends of leases, notices its death.
+//
+// A dead-man that answers no ping within a second is as good as dead and is replaced. Leases told before are told
+// again to the new one.
+
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { type Duration, type Instant } from "../base/time.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+export interface DeadMan {
+  /** Resolves when it is ready, or with the reason why it is not. */
+  start(): Promise<string | null>;
+  isThere(): boolean;
+  lease(nic: string, until: Instant): void;
+  off(nic: string): void;
+  /** Worst lateness it has seen in itself, in milliseconds. */
+  lateness(): Duration;
+  close(): void;
+}
+
+export interface DeadManEvents {
+  lost(reason: string): void;
+  back(): void;
+  fired(nic: string, late: Duration, reason: string): void;
+}
+
+const PING_EVERY: Duration = 400;
+const PATIENCE: Duration = 900;
+const RESTART_PAUSE: Duration = 100;
+
+export function createDeadMan(events: DeadManEvents): DeadMan {
+  const leases = new Map<string, Instant>();
+  let child: ChildProcessWithoutNullStreams | null = null;
+  let ready = false;
+  let everReady = false;
+  let closed = false;
+  let worst: Duration = 0;
+  let asked = 0;
+  let answered = 0;
+  let answeredAt = 0;
+  let onReady: (reason: string | null) => void = () => { /* nobody waits */ };
+
+  const tell = (line: string): void => { child?.stdin.write(`${line}\n`); };
+
+  function launch(): void {
+    const started = spawn("perl", [`${SCRIPTS}/deadman`], { stdio: "pipe" });
+    child = started;
+    let rest = "";
+    started.stdout.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) hear(line);
+    });
+    let complaint = "";
+    started.stderr.setEncoding("utf8").on("data", (text: string) => { complaint = (complaint + text).slice(-500); });
+    started.stdin.on("error", () => { /* its end is told by "close" */ });
+    started.on("error", (error) => { gone(started, `perl cannot be started: ${error.message}`); });
+    started.on("close", () => { gone(started, complaint.trim() || "it ended"); });
+  }
+
+  function gone(which: ChildProcessWithoutNullStreams, why: string): void {
+    if (child !== which) return;
+    child = null;
+    onReady(why);
+    if (ready && !closed) events.lost(`the dead-man process is gone: ${why}`);
+    ready = false;
+    if (!closed) setTimeout(() => { if (!closed && child === null) launch(); }, RESTART_PAUSE);
+  }
+
+  function hear(line: string): void {
+    const [verb, what = "", number = "", ...words] = line.split(" ");
+    if (verb === "ready") return becameReady();
+    if (verb === "ack") {
+      answered = Number(what);
+      answeredAt = performance.now();
+      worst = Math.max(worst, Number(number));
+    }
+    if (verb === "fired") {
+      leases.delete(what);
+      worst = Math.max(worst, Number(number));
+      events.fired(what, Number(number), words.join(" "));
+    }
+  }
+
+  function becameReady(): void {
+    ready = true;
+    answered = asked;
+    for (const [nic, until] of leases) tell(`lease ${nic} ${until.toFixed(3)}`);
+    onReady(null);
+    if (everReady) events.back();
+    everReady = true;
+  }
+
+  // Only a question that we had the time to hear the answer of counts: a stall of our own is not its death.
+  let lastCheck = performance.now();
+  let unanswered = 0;
+  const check = (): void => {
+    const now = performance.now();
+    const stalled = now - lastCheck > 2 * PING_EVERY;
+    lastCheck = now;
+    unanswered = answered === asked || stalled || now - answeredAt < PING_EVERY ? 0 : unanswered + 1;
+    if (ready && child !== null && unanswered * PING_EVERY >= PATIENCE - PING_EVERY) {
+      const silent = child;
+      silent.kill("SIGKILL");
+      gone(silent, "it answers no more");
+      unanswered = 0;
+      return;
+    }
+    tell(`ping ${asked += 1}`);
+  };
+  let timer: NodeJS.Timeout | null = null;
+
+  return {
+    start: () => new Promise((resolve) => {
+      if (ready) return resolve(null);
+      onReady = resolve;
+      launch();
+      timer ??= setInterval(check, PING_EVERY);
+    }),
+    isThere: () => ready,
+    lease: (nic, until) => {
+      leases.set(nic, until);
+      tell(`lease ${nic} ${until.toFixed(3)}`);
+    },
+    off: (nic) => {
+      leases.delete(nic);
+      tell(`off ${nic}`);
+    },
+    lateness: () => worst,
+    close: () => {
+      closed = true;
+      if (timer !== null) clearInterval(timer);
+      // Not SIGTERM: leases that are still running, if any, run to their end.
+      child?.stdin.end();
+    },
+  };
+}
