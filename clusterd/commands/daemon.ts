@@ -1,0 +1,43 @@
+// `clusterd reload`, `stop`, `restart`: requests to the daemon of this node. Starting it is the init system's work.
+
+import { ETC } from "../base/paths.ts";
+import { checkCommand } from "../config/check-command.ts";
+import type { ControlRequest } from "../status/control.ts";
+import { askDaemon } from "../status/control-client.ts";
+import { DRY_RUN, outcome } from "./command.ts";
+import type { Command, Given, Outcome } from "./command.ts";
+
+async function ask(given: Given, ask: "reload" | "stop" | "restart", patience: number, would: string): Promise<Outcome> {
+  if (given.flag("dry-run")) return outcome("ok", `${would} Nothing was done.`);
+  const answer = await askDaemon({ ask } satisfies ControlRequest, { timeout: patience });
+  if (answer.ok) return outcome("ok", answer.text);
+  return outcome(/not running/.test(answer.text) ? "notRunning" : ask === "reload" ? "usage" : "failed", answer.text);
+}
+
+async function reload(given: Given): Promise<Outcome> {
+  if (given.flag("dry-run")) {
+    const self = process.env["CLUSTERD_NODE"];
+    const { exitCode, out } = checkCommand({ etc: ETC, ...(self !== undefined && { self }) });
+    return outcome(exitCode === 0 ? "ok" : "usage", `${out.trimEnd()}\nThe daemon would ${exitCode === 0 ? "take it" : "keep the one it has"}. Nothing was done.`);
+  }
+  return ask(given, "reload", 10_000, "");
+}
+
+export const DAEMON_COMMANDS: readonly Command[] = [
+  {
+    usage: "daemon", run: () => outcome("usage", "`clusterd daemon` takes --json and --verbose, and stands first on the line"), summary: "run in the foreground, as systemd or the init script do (`clusterd daemon --help`)",
+    examples: [["clusterd daemon --verbose", "by hand, to look on"]], exits: ["ok", "usage", "failed"],
+  },
+  {
+    usage: "reload", run: reload, summary: "read the configuration again; a bad one is refused and the old one kept",
+    options: [DRY_RUN], examples: [["clusterd check && clusterd reload", "after an edit, on both nodes"]], exits: ["ok", "usage", "notRunning"],
+  },
+  {
+    usage: "stop", run: (given) => ask(given, "stop", 150_000, "The daemon would hand over what this node holds, and end."), summary: "hand over what this node holds, and end the daemon (as SIGTERM does)",
+    options: [DRY_RUN], examples: [["clusterd stop", "without an init system; with one, stop the service"]], exits: ["ok", "failed", "notRunning"],
+  },
+  {
+    usage: "restart", run: (given) => ask(given, "restart", 10_000, "The daemon would end without letting go, to be started again within its lease."), summary: "for an upgrade: end without handing over; the init system starts it again within the lease",
+    options: [DRY_RUN], examples: [["clusterd restart", "after `clusterd install` brought a new version"]], exits: ["ok", "failed", "notRunning"],
+  },
+];

@@ -1,0 +1,26 @@
+// What the exit codes of `clusterd` mean. One table: code, help and README read the same.
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  refused: 3,
+  notRunning: 4,
+  unreachable: 5,
+  timeout: 6,
+} as const;
+
+export type ExitName = keyof typeof EXIT;
+
+export const EXIT_MEANINGS: Readonly<Record<ExitName, string>> = {
+  ok: "done, or nothing to do",
+  failed: "it was tried and did not succeed; the reason is printed",
+  usage: "wrong use, or the configuration has problems",
+  refused: "rightly not done; the reason is printed",
+  notRunning: "clusterd does not run on this node",
+  unreachable: "the other node cannot be asked",
+  timeout: "asked for, but not seen to be done within its time: look at `clusterd status`",
+};
+
+export const exitHelp = (names: readonly ExitName[] = Object.keys(EXIT) as ExitName[]): string =>
+  `\nExit codes:\n${names.map((name) => `  ${EXIT[name]}  ${EXIT_MEANINGS[name]}`).join("\n")}\n`;

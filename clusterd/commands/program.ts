@@ -1,0 +1,73 @@
+// The command line as a whole: every command with its help, and how an outcome is said.
+//
+// Each group of commands is a file, loaded only when one of its commands is asked for or help is wanted.
+
+import { Command as Commander, CommanderError } from "commander";
+import type { Command, Given, Outcome } from "./command.ts";
+import { EXIT, exitHelp } from "./exit-codes.ts";
+import { CLOCK_COMMANDS } from "./clock.ts";
+import { CONFIGURATION_COMMANDS } from "./configuration.ts";
+import { DAEMON_COMMANDS } from "./daemon.ts";
+import { INSTALL_COMMANDS } from "./install.ts";
+import { KEY_COMMANDS } from "./keys.ts";
+import { OWNERSHIP_COMMANDS } from "./ownership.ts";
+import { PERSON_COMMANDS } from "./person.ts";
+import { STATUS_COMMANDS } from "./status.ts";
+
+const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
+  ["Looking:", [...STATUS_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS]],
+  ["Moving an identity:", OWNERSHIP_COMMANDS],
+  ["What only a person can know:", PERSON_COMMANDS],
+  ["The daemon:", DAEMON_COMMANDS],
+  ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS]],
+];
+
+/** Runs one command line (without node and script); resolves to the exit code. */
+export async function runProgram(words: readonly string[]): Promise<number> {
+  const program = new Commander("clusterd")
+    .description("Two Linux servers that stand in for each other.")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText("after", `\n\`clusterd COMMAND --help\` shows examples. The mirror has a command of its own: \`mirror --help\`.\n${exitHelp()}`);
+  let exit: number = EXIT.ok;
+  const parents = new Map<string, Commander>();
+  for (const [heading, commands] of GROUPS) {
+    program.commandsGroup(heading);
+    for (const command of commands) add(program, parents, command, (code) => { exit = code; });
+  }
+  try {
+    await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    throw error;
+  }
+  return exit;
+}
+
+/** `keys export [FILE]` becomes a command of a command. */
+function add(program: Commander, parents: Map<string, Commander>, command: Command, ended: (code: number) => void): void {
+  const [, group, usage] = /^(?:([a-z]+) (?=[a-z]))?(.*)$/.exec(command.usage) as unknown as [string, string | undefined, string];
+  const at = group === undefined ? program : parents.get(group) ?? program.command(group).description("what the two nodes must know of each other");
+  if (group !== undefined) parents.set(group, at);
+  const made = at.command(usage).description(command.summary).option("--json", "answer with one JSON object").allowExcessArguments(false);
+  for (const [flags, meaning] of command.options ?? []) made.option(flags, meaning);
+  made.addHelpText("after", `\nExamples:\n${command.examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`).join("\n")}\n${exitHelp(command.exits)}`);
+  made.action(async (...all: unknown[]) => {
+    const options = made.opts() as Record<string, unknown>;
+    const given: Given = {
+      words: all.slice(0, -2).flat().filter((word): word is string => typeof word === "string"),
+      flag: (name) => options[camel(name)] === true,
+      value: (name) => (typeof options[camel(name)] === "string" ? options[camel(name)] as string : undefined),
+    };
+    const result = await command.run(given);
+    say(result, given.flag("json"));
+    ended(EXIT[result.exit]);
+  });
+}
+
+const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+function say({ exit, text, data }: Outcome, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify({ ok: exit === "ok", exit: EXIT[exit], ...(data ?? { text }) })}\n`);
+  else if (text !== "") (exit === "ok" || data !== undefined ? process.stdout : process.stderr).write(`${text}\n`);
+}

@@ -1,0 +1,44 @@
+// `clusterd status` and `clusterd history`: both nodes, as they see themselves.
+
+import { statusText, historyText } from "../status/text.ts";
+import { outcome } from "./command.ts";
+import type { Command, Given, Outcome } from "./command.ts";
+import { look, lookHere, seen } from "./look.ts";
+
+const JSON_VERSION = 1;
+
+async function status(given: Given): Promise<Outcome> {
+  const { own, peer } = await look(given.flag("local"));
+  const views = peer === null ? [own] : [own, peer];
+  const exit = "unreachable" in own ? "notRunning" : peer !== null && "unreachable" in peer ? "unreachable" : "ok";
+  const text = statusText(views, { now: Date.now(), colour: colourWanted(), zone: undefined });
+  return outcome(exit, text, { version: JSON_VERSION, self: own.node, nodes: views.map((view) => ("status" in view ? view.status : view)) });
+}
+
+async function history(given: Given): Promise<Outcome> {
+  const own = await lookHere("this node");
+  const known = seen(own);
+  if (known === null) return outcome("notRunning", "unreachable" in own ? own.unreachable : "");
+  const wanted = Number(given.value("last") ?? 50);
+  if (!Number.isInteger(wanted) || wanted < 1) return outcome("usage", `--last takes a number from 1 on, not ${given.value("last")}`);
+  const lines = known.history.slice(-wanted);
+  return outcome("ok", historyText(lines, { colour: colourWanted(), zone: undefined }), { node: known.node, history: lines });
+}
+
+/** https://no-color.org */
+const colourWanted = (): boolean => process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb";
+
+export const STATUS_COMMANDS: readonly Command[] = [
+  {
+    usage: "status", run: status, summary: "both nodes: who holds what, since when and why; links, references, clocks, mirror jobs",
+    options: [["--local", "only this node, without asking the other"]],
+    examples: [["clusterd status", "both nodes; the other is given three seconds to answer"], ["clusterd status --json | jq '.nodes[].core.problems'", "for programs"]],
+    exits: ["ok", "notRunning", "unreachable"],
+  },
+  {
+    usage: "history", run: history, summary: "the latest decisions of this node, with their reasons",
+    options: [["--last <n>", "how many (default 50)"]],
+    examples: [["clusterd history --last 5", "what happened just now"]],
+    exits: ["ok", "usage", "notRunning"],
+  },
+];

@@ -1,0 +1,147 @@
+// What both nodes know, as a page for the terminal. Pure: views in, text out.
+//
+// In the order in which a person asks: who holds what, since when and why; is the other well, and on which links; are
+// the clocks together; when did each job last succeed; what is wrong. Where the nodes disagree, that is said.
+
+import { stripVTControlCharacters, styleText } from "node:util";
+import { formatDuration } from "../base/time.ts";
+import type { Duration, WallTime } from "../base/time.ts";
+import type { IdentitySummary, Index, Role } from "../core/model.ts";
+import type { NodeView } from "../commands/look.ts";
+import type { NodeStatus } from "./control.ts";
+
+export interface TextOptions {
+  readonly now: WallTime;
+  readonly colour: boolean;
+  /** Time zone of the times shown; undefined = this machine's. */
+  readonly zone: string | undefined;
+}
+
+type Paint = (style: "bold" | "red" | "green" | "yellow" | "dim", text: string) => string;
+
+/** Roles in which the identity may be up on a node. */
+const HOLDING: readonly Role[] = ["raising", "owner", "freezing", "releasing"];
+
+export function statusText(views: readonly NodeView[], options: TextOptions): string {
+  const paint: Paint = (style, text) => (options.colour ? styleText(style, text, { validateStream: false }) : text);
+  const known = views.flatMap((view) => ("status" in view ? [view.status] : []));
+  const [first] = known;
+  const parts = first === undefined ? [] : [
+    `${paint("bold", `cluster ${first.cluster}`)}, ${first.profile} profile, ${clock(options.now, options.zone)}`,
+    owners(known, first, options, paint),
+  ];
+  return [...parts, ...views.map((view) => ("status" in view ? nodeText(view.status, options, paint) : paint("red", `${view.node}: not reachable`) + `\n  ${view.unreachable}`)), ...jobsText(known, options, paint)].join("\n\n");
+}
+
+// ---- who holds what ----------------------------------------------------------------------------------------------
+
+function owners(known: readonly NodeStatus[], { nodes }: NodeStatus, { now, zone }: TextOptions, paint: Paint): string {
+  const rows = ([0, 1] as const).map((identity) => {
+    const holders = known.filter(({ core }) => HOLDING.includes(core.identities[identity].role));
+    const [teller] = [...holders, ...known].map(({ core }) => core.identities[identity]);
+    return teller === undefined ? [] : [nodes[identity], paintOwner(ownerText(known, holders, identity, nodes), paint), since(teller.since, now, zone), clean(teller.because)];
+  });
+  return table([["IDENTITY", "HELD BY", "SINCE", "BECAUSE"], ...rows], paint);
+}
+
+function ownerText(known: readonly NodeStatus[], holders: readonly NodeStatus[], identity: Index, nodes: readonly [string, string]): string {
+  if (holders.length > 1) return `${holders.map(({ node }) => node).join(" AND ")}!`;
+  const [holder] = holders;
+  if (holder !== undefined) {
+    const { role } = holder.core.identities[identity];
+    return `${holder.node}${holder.node === nodes[identity] ? "" : " (away)"}${role === "owner" ? "" : `, ${role}`}`;
+  }
+  const recorded = known[0]?.core.identities[identity].owner ?? null;
+  return known.length === 2 || recorded === null || recorded === known[0]?.core.self ? "nobody" : `${nodes[recorded]}, as far as ${known[0]?.node} knows`;
+}
+
+const paintOwner = (text: string, paint: Paint): string => paint(/!$|^nobody/.test(text) ? "red" : /away|knows|,/.test(text) ? "yellow" : "green", text);
+
+// ---- one node ----------------------------------------------------------------------------------------------------
+
+function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): string {
+  const { core, nodes, guards, configuration } = status;
+  const peer = nodes[core.self === 0 ? 1 : 0];
+  const lines: readonly (readonly [string, string])[] = [
+    ["peer", `${peer} ${core.peer.state}${ago(core.peer.heardAgo, "heard ")}`],
+    ["links", core.links.map(({ link, state, heardAgo }) => `${link} ${state}${state === "on-time" ? "" : ago(heardAgo, "heard ")}`).join("; ")],
+    ["references", core.references.of === 0 ? "none configured" : `${core.references.answered} of ${core.references.of} answer${core.references.majority ? "" : ": no majority"}${ago(core.references.ago, "asked ")}`],
+    ["offset", status.offset === null ? "not known yet" : `${peer}'s clock is ${signed(status.offset)}`],
+    ...(status.clock === null ? [] : [["clock", `${status.clock.disciplined ? "disciplined" : "NOT DISCIPLINED"}: ${status.clock.detail} (${past(options.now - status.clock.checked)})`] as const]),
+    ["guards", `dead-man ${guards.deadman ? "stands by" : "MISSING"}; kernel lease ${guards.kernelLease ? "on" : "off"}${core.stalls.count === 0 ? "" : `; stalled ${core.stalls.count} times, at worst ${formatDuration(core.stalls.worst)}`}`],
+    ["settings", `digest ${configuration.digest.slice(0, 8)}, loaded ${past(options.now - configuration.loaded)}${core.peer.sameConfiguration === false ? `, NOT those of ${peer}` : ""}`],
+    ...core.identities.map((identity) => [nodes[identity.identity], roleText(identity)] as const),
+    ...core.identities.flatMap(({ identity, waitsFor }) => (waitsFor === null ? [] : [["waits", `${nodes[identity]}: for ${waitsFor}`] as const])),
+  ];
+  const wrong = [...core.problems, ...(configuration.problem === null ? [] : [`new configuration refused: ${configuration.problem}`])];
+  return [
+    `${paint("bold", status.node)}, up ${formatSpan(status.wall - status.started)}`,
+    ...lines.map(([name, text]) => `  ${name.padEnd(11)} ${clean(text)}`),
+    ...wrong.map((text) => paint("red", `  problem     ${clean(text)}`)),
+  ].join("\n");
+}
+
+function roleText({ role, epoch, leaseLeft, services, stale, locked, standing, peerInSync }: IdentitySummary): string {
+  const holds = HOLDING.includes(role);
+  return [
+    `${role}, epoch ${epoch}`,
+    ...(holds ? [`services ${services}`] : []),
+    ...(leaseLeft === null ? [] : [`lease ${formatDuration(Math.round(leaseLeft))}`]),
+    ...(holds && standing ? ["standing vote of the peer"] : []),
+    ...(holds ? [peerInSync ? "peer in sync" : "peer not yet in sync"] : []),
+    ...(stale ? ["stale: to be resynchronised"] : []),
+    ...(locked ? ["locked"] : []),
+  ].join(", ");
+}
+
+// ---- mirror jobs -------------------------------------------------------------------------------------------------
+
+function jobsText(known: readonly NodeStatus[], { now }: TextOptions, paint: Paint): readonly string[] {
+  const newest = new Map<string, NodeStatus["jobs"][number]>();
+  for (const job of known.flatMap(({ jobs }) => jobs)) {
+    const seen = newest.get(job.job);
+    if (seen === undefined || (job.lastRun ?? 0) > (seen.lastRun ?? 0)) newest.set(job.job, { ...job, lastGood: latest(job.lastGood, seen?.lastGood) });
+    else newest.set(job.job, { ...seen, lastGood: latest(job.lastGood, seen.lastGood) });
+  }
+  if (newest.size === 0) return [];
+  const rows = [...newest.values()].map(({ job, identity, lastGood, lastResult }) => [job, identity, lastGood === null ? paint("red", "never") : past(now - lastGood), clean(lastResult ?? "not run here")]);
+  return [table([["JOB", "IDENTITY", "LAST GOOD RUN", "LAST RESULT"], ...rows], paint)];
+}
+
+const latest = (one: WallTime | null, another: WallTime | null | undefined): WallTime | null => (one === null ? another ?? null : Math.max(one, another ?? 0));
+
+// ---- history -----------------------------------------------------------------------------------------------------
+
+export function historyText(history: NodeStatus["history"], { colour, zone }: Pick<TextOptions, "colour" | "zone">): string {
+  const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
+  if (history.length === 0) return "nothing has been decided yet";
+  return history.map(({ wall, level, event, identity, because }) => {
+    const line = `${clock(wall, zone)}  ${clean(event)}${identity === null ? "" : ` ${clean(identity)}`}: ${clean(because)}`;
+    return level === "alarm" ? paint("red", line) : level === "warn" ? paint("yellow", line) : line;
+  }).join("\n");
+}
+
+// ---- words for times ---------------------------------------------------------------------------------------------
+
+const clock = (wall: WallTime, zone: string | undefined): string =>
+  new Date(wall).toLocaleString("sv-SE", { ...(zone !== undefined && { timeZone: zone }) });
+const since = (wall: WallTime, now: WallTime, zone: string | undefined): string => `${clock(wall, zone)}, ${past(now - wall)}`;
+const past = (ms: Duration): string => (ms < 0 ? "in the future" : `${formatSpan(ms)} ago`);
+const ago = (ms: Duration | null, before: string): string => (ms === null ? "" : `, ${before}${formatDuration(Math.round(ms))} ago`);
+const signed = (ms: number): string => (Math.abs(ms) < 0.005 ? "equal" : `${formatDuration(Math.abs(ms))} ${ms > 0 ? "ahead" : "behind"}`);
+
+/** As people speak of spans: 42 s, 12 min, 3 h, 5 d. */
+function formatSpan(ms: Duration): string {
+  const [unit, size] = ms < 120_000 ? ["s", 1000] : ms < 7_200_000 ? ["min", 60_000] : ms < 172_800_000 ? ["h", 3_600_000] : ["d", 86_400_000];
+  return `${Math.floor(ms / (size as number))} ${unit}`;
+}
+
+/** What the peer or a program said must not move the cursor of whoever reads it. */
+const clean = (text: string): string => stripVTControlCharacters(text).replace(/[\x00-\x1f\x7f-\x9f]+/g, " ");
+
+function table(rows: readonly (readonly string[])[], paint: Paint): string {
+  const width = (text: string): number => stripVTControlCharacters(text).length;
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ""))));
+  const lines = rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell + " ".repeat((widths[column] ?? 0) - width(cell)))).join("  "));
+  return lines.map((line, index) => (index === 0 ? paint("dim", line) : line)).join("\n");
+}
