@@ -4,7 +4,7 @@
 
 import { nextEpoch, withOwner } from "./epochs.ts";
 import { claimObstacle, handoverObstacle } from "./guards.ts";
-import { isPrompt, leaseEnd } from "./lease.ts";
+import { isPrompt, leaseEnd, wasSurelyAlone } from "./lease.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index, JournalRecord } from "./model.ts";
 import { NEVER, otherOf, type Holding, type State } from "./state.ts";
 
@@ -101,7 +101,8 @@ function trip(scene: Scene): void {
   if (trips > 1) holding.heldUntil = state.now + state.config.timing.holdDown * 2 ** Math.min(trips - 2, 6);
   answerHandover(scene, false, "the lease ended during the handover");
   holding.handover = null;
-  letGo(holding);
+  // Judged now, by the votes up to the lapse: what the arbiter says later proves nothing about the time between.
+  holding.uncertain = !wasSurelyAlone(state);
 }
 
 export const ACTIONS = {

@@ -1,7 +1,7 @@
 // The named conditions of the transition table: one small question each.
 
 import { inContact, isSilent, sameConfiguration } from "./liveness.ts";
-import { isMajority, leaseEnd, wasSurelyAlone } from "./lease.ts";
+import { isMajority, leaseEnd } from "./lease.ts";
 import type { Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
 import { nicOf, peerCarrier } from "./signals.ts";
@@ -23,7 +23,7 @@ export function claimObstacle(state: State, identity: Index): string | null {
   if (state.carrier[nicOf(state, identity)] === false) return `no carrier on the ${nicOf(state, identity)} NIC`;
   if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
   if (config.references === 0) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
-  if (uncertain && !(wasOwner && wasSurelyAlone(state))) return "this node let go without knowing who owns now: it waits to hear the peer";
+  if (uncertain) return "this node let go without knowing who owns now: it waits to hear the peer";
   if (wasOwner && config.policy === "safety") return "policy `safety` asks before an owner that lost its votes takes back: `clusterd force-own`";
   if (heldUntil > state.now) return "held down after a lost lease or a failed raise";
   return null;

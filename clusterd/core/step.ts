@@ -67,15 +67,17 @@ function follow(state: State, effects: Effect[], event: CoreEvent, identity: Ind
     holding.because = row.because;
   }
   for (const action of row.do) ACTIONS[action](scene);
-  tellOnce(state, effects, identity, row.to === from ? `identity.${signal}` : `identity.${row.to}`, row);
+  tellOnce(scene, row.to === from ? `identity.${signal}` : `identity.${row.to}`, row);
 }
 
 /** A row that is taken again and again (a claim that keeps breaking) is told once, until something else happens. */
-function tellOnce(state: State, effects: Effect[], identity: Index, event: string, row: Row): void {
+function tellOnce({ state, effects, identity, event }: Scene, told: string, row: Row): void {
   const topic = `row.${identity}`;
-  if (state.told[topic] === event) return;
-  state.told = { ...state.told, [topic]: event };
-  effects.push({ kind: "tell", level: row.level ?? "info", event, identity, because: row.because });
+  if (state.told[topic] === told) return;
+  state.told = { ...state.told, [topic]: told };
+  const detail = "reason" in event ? event.reason : "detail" in event ? event.detail : "";
+  const because = detail === "" ? row.because : `${row.because} (${detail})`;
+  effects.push({ kind: "tell", level: row.level ?? "info", event: told, identity, because });
 }
 
 /** The row that the table has for this situation; null when the signal is ignored. Also what `clusterd explain` asks. */

@@ -193,8 +193,9 @@ export class World {
 
   #arm(host: Host): void {
     if (host.state === null) return;
-    const at = nextWake(host.state) / host.rate;
-    if (host.wakeAt > this.now && host.wakeAt <= at + 0.001) return;
+    // A hair late, never early: rounding must not make a timer fire before its moment for ever.
+    const at = Math.max(nextWake(host.state) / host.rate, this.now) + 0.001;
+    if (host.wakeAt > this.now && host.wakeAt <= at) return;
     host.wakeAt = at;
     const { life } = host;
     this.schedule(at - this.now, () => {

@@ -1,0 +1,15 @@
+// What the brain needs of the configuration: the rest of it concerns only the rim.
+
+import type { Config } from "./config/config.ts";
+import type { CoreConfig } from "./core/model.ts";
+
+export function coreConfigOf(config: Config): CoreConfig {
+  const { cluster } = config;
+  const has = (some: (home: 0 | 1) => boolean): readonly [boolean, boolean] => [some(0), some(1)];
+  return {
+    self: config.self, cluster: cluster.name, digest: config.digest, timing: cluster.timing, references: cluster.references.length,
+    policy: cluster.policy, soloBoot: cluster.soloBoot, soloWait: cluster.soloWait, failback: cluster.failback,
+    hasServices: has((home) => config.services.some((service) => service.home === home && service.action !== null)),
+    hasJobs: has((home) => config.jobs.some((job) => job.home === home)),
+  };
+}
