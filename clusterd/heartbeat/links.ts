@@ -1,0 +1,75 @@
+// All links of this node together: one heartbeat goes out on each, what comes in is decoded, dated and handed up.
+//
+// Also where the peer's clock offset is measured: every heartbeat carries a four-timestamp exchange (RFC 5905 §8).
+// Not here: what a heartbeat means (core/).
+
+import type { Log } from "../base/log.ts";
+import type { WallTime } from "../base/time.ts";
+import type { Config } from "../config/config.ts";
+import type { Heartbeat, Index, LinkName, Role } from "../core/model.ts";
+import type { HeartbeatKeys } from "./key.ts";
+import type { Link, LinkEvents } from "./link.ts";
+import { decodeHeartbeat, encodeHeartbeat } from "./packet.ts";
+import { lanLink, privateLink } from "./udp-link.ts";
+import { addSample, createOffsetFilter, offsetOf } from "../timesync/offset.ts";
+
+export interface Links {
+  start(): Promise<void>;
+  send(beat: Heartbeat): void;
+  /** Milliseconds the peer's wall clock is ahead of ours; null = not known yet. */
+  offset(): number | null;
+  counters(): readonly { readonly link: LinkName; readonly counters: Link["counters"] }[];
+  close(): Promise<void>;
+}
+
+/** Roles in which this node may have the identity's addresses: a heartbeat sent there would come back to ourselves. */
+const MAY_BE_UP: ReadonlySet<Role> = new Set(["raising", "owner", "freezing", "releasing"]);
+const REMEMBERED = 64;
+
+export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
+  heard: (link: LinkName, beat: Heartbeat, wall: WallTime) => void, roleOf: (identity: Index) => Role): Links {
+  const { self, cluster } = config;
+  const other: Index = self === 0 ? 1 : 0;
+  const [own, peer] = [config.nodes[self], config.nodes[other]];
+  const sentWall = new Float64Array(REMEMBERED);
+  let boot = "";
+  let filter = createOffsetFilter();
+
+  function measure(beat: Heartbeat, wall: WallTime): void {
+    const sent = beat.echo !== null && beat.echo.boot === boot ? (sentWall[beat.echo.seq % REMEMBERED] ?? 0) : 0;
+    if (sent > 0 && beat.echo !== null) filter = addSample(filter, { t1: sent, t2: beat.echo.heardWall, t3: beat.sentWall, t4: wall });
+  }
+
+  const events = (name: LinkName): LinkEvents => ({
+    received(bytes) {
+      const decoded = decodeHeartbeat(bytes, name, keys, { self });
+      if (!decoded.ok) return false;
+      const wall = Date.now();
+      measure(decoded.beat, wall);
+      heard(name, decoded.beat, wall);
+      return true;
+    },
+    trouble: (sentence) => (sentence === null ? log.info("link.works", { link: name, because: "it works again" }) : log.warn("link.trouble", { link: name, because: sentence })),
+  });
+  const common = (name: LinkName) => ({ port: cluster.port, keepalive: cluster.timing.keepalive, events: events(name) });
+  const lanAddresses = (): readonly string[] => {
+    const addresses = MAY_BE_UP.has(roleOf(other)) ? [] : [peer.main.address];
+    return peer.redundant.admin === null ? addresses : [...addresses, peer.redundant.admin.address];
+  };
+  const links: readonly Link[] = [
+    privateLink({ ...common("private"), own: own.heartbeat.address, peer: peer.heartbeat.address }),
+    lanLink({ ...common("lan"), peerAddresses: lanAddresses }),
+  ];
+
+  return {
+    start: async () => void (await Promise.all(links.map((link) => link.start()))),
+    send(beat) {
+      boot = beat.boot;
+      sentWall[beat.seq % REMEMBERED] = beat.sentWall;
+      for (const link of links) link.send(encodeHeartbeat(beat, link.name, keys));
+    },
+    offset: () => offsetOf(filter),
+    counters: () => links.map((link) => ({ link: link.name, counters: link.counters })),
+    close: async () => void (await Promise.all(links.map((link) => link.close()))),
+  };
+}

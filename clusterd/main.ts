@@ -1,0 +1,232 @@
+// The daemon put together: the only file that knows every part.
+//
+// Start: configuration, key, journal, NICs at rest, links, control socket, then the first tick. Whatever makes starting
+// impossible ends with exit code 2 and all reasons at once; after that nothing ends the daemon but a person or a bug.
+
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { run, describe } from "./base/exec.ts";
+import { createLog, type Level, type Log } from "./base/log.ts";
+import { CONTROL_SOCKET, ETC, HEARTBEAT_KEY, JOURNAL, STATE } from "./base/paths.ts";
+import { monotonicNow } from "./base/time.ts";
+import type { Config } from "./config/config.ts";
+import { formatProblem, loadConfig } from "./config/load.ts";
+import { coreConfigOf } from "./core-config.ts";
+import type { Effect, Heartbeat, Index, Verb } from "./core/model.ts";
+import { summaryOf } from "./core/summary.ts";
+import { Driver, type CommandAnswer, type Rim } from "./driver.ts";
+import { deriveKeys, loadKey } from "./heartbeat/key.ts";
+import { createLinks, type Links } from "./heartbeat/links.ts";
+import { createHistory } from "./history.ts";
+import { Journal, readJournal } from "./journal.ts";
+import { createNotifier } from "./notify.ts";
+import { createServices } from "./services/services.ts";
+import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
+import { serveControl } from "./status/socket-server.ts";
+import { createNetwork } from "./takeover/network.ts";
+import { lastClockReport } from "./timesync/clock-report.ts";
+import { readReports } from "../mirror/report.ts";
+
+const EXIT_CONFIGURATION = 2;
+/** The core gives a frozen handover up after two minutes; the pass itself is bounded by its jobs. */
+const PASS_LIMIT = 110_000;
+const MIRROR = fileURLToPath(new URL("../mirror/bin/mirror", import.meta.url));
+
+export interface DaemonOptions {
+  readonly json?: boolean;
+  readonly level?: Level;
+}
+
+/** Resolves when the daemon has begun its work, or has set the exit code and said why it cannot. */
+export async function runDaemon({ json = false, level = "info" }: DaemonOptions = {}): Promise<void> {
+  const log = createLog({ json, level });
+  const started = await start(log).catch((error: Error) => [error.message]);
+  if (!Array.isArray(started)) return;
+  for (const reason of started) log.error("daemon.cannot-start", { because: reason });
+  await log.flush();
+  process.exit(EXIT_CONFIGURATION);
+}
+
+/** The running daemon's parts are held by its timers and sockets; problems are returned. */
+async function start(log: Log): Promise<readonly string[] | null> {
+  const loaded = loadConfig({ etc: ETC });
+  if (!loaded.ok) return loaded.problems.map(formatProblem);
+  const { config } = loaded;
+  for (const warning of loaded.warnings) log.warn("configuration.warning", { because: formatProblem(warning) });
+  const key = loadKey(HEARTBEAT_KEY);
+  if (!key.ok) return [key.reason];
+  const before = readJournal(JOURNAL);
+  if (before.ok && (before.record.cluster !== config.cluster.name || before.record.node !== config.self))
+    return [`${JOURNAL} belongs to node ${before.record.node} of cluster ${before.record.cluster}: move it away if this node was renamed`];
+  const daemon = new Daemon(config, await Journal.open(JOURNAL), log);
+  await daemon.begin(before, deriveKeys(key.key, config.cluster.name));
+  return null;
+}
+
+class Daemon {
+  #config: Config;
+  readonly #journal: Journal;
+  readonly #log: Log;
+  readonly #started = Date.now();
+  #loaded = Date.now();
+  #problem: string | null = null;
+  readonly #history = createHistory(STATE);
+  #notifier: ReturnType<typeof createNotifier>;
+  #services: ReturnType<typeof createServices>;
+  readonly #network: ReturnType<typeof createNetwork>;
+  #links: Links | null = null;
+  #driver: Driver | null = null;
+  #ending = false;
+
+  constructor(config: Config, journal: Journal, log: Log) {
+    this.#config = config;
+    this.#journal = journal;
+    this.#log = log;
+    this.#notifier = createNotifier(config.cluster.notify, log);
+    this.#services = createServices(config, log);
+    const happened = (event: Parameters<Driver["happened"]>[0], at?: number): void => this.#driver?.happened(event, at);
+    this.#network = createNetwork(config, {
+      carrier: (nic, up, at) => happened({ kind: "carrier", nic, up }, at),
+      ownMacHeard: (identity, at) => happened({ kind: "own-mac-heard", identity }, at),
+      guardLost: (reason) => happened({ kind: "guard", present: false, reason }),
+      guardBack: () => happened({ kind: "guard", present: true, reason: "" }),
+    }, { info: (text) => log.info("network", { because: text }), warn: (text) => log.warn("network", { because: text }) });
+  }
+
+  async begin(before: ReturnType<typeof readJournal>, keys: ReturnType<typeof deriveKeys>): Promise<void> {
+    // Who answers here already keeps its NICs: nothing is touched before the socket is ours.
+    await serveControl(CONTROL_SOCKET, (request) => this.#serve(request));
+    const { found, problems } = await this.#network.prepare();
+    for (const each of found) this.#log.warn("network.found-raised", { because: each });
+    for (const each of problems) this.#log.warn("network.problem", { because: each });
+    const core = coreConfigOf(this.#config);
+    const driver = new Driver(core, this.#rim(), {
+      kind: "start", at: monotonicNow(), wall: Date.now(), boot: randomBytes(16).toString("hex"),
+      journal: before.ok ? before.record : null, fresh: !before.ok && before.missing,
+    });
+    this.#driver = driver;
+    const guards = this.#network.guards();
+    driver.happened({ kind: "guard", present: guards.deadman, reason: guards.deadman ? "" : "the dead-man process did not start" });
+    this.#links = createLinks(this.#config, keys, this.#log, (link, beat, wall) => driver.happened({ kind: "heard", link, beat, wall }),
+      (identity) => driver.state.holdings[identity].role);
+    await this.#links.start();
+    this.#listenToSignals();
+    driver.run();
+    this.#log.info("daemon.started", { cluster: this.#config.cluster.name, node: this.#name(core.self), profile: this.#config.cluster.profile });
+  }
+
+  #rim(): Rim {
+    return {
+      network: this.#network, eye: this.#network.eye,
+      sendBeat: (beat: Heartbeat) => this.#links?.send(beat),
+      persist: (record) => this.#journal.write(record),
+      startServices: (identity) => this.#services.start(identity),
+      stopServices: (identity) => this.#services.stop(identity),
+      finalPass: (identity) => this.#finalPass(identity),
+      tell: (told) => this.#tell(told),
+    };
+  }
+
+  #name(index: Index): string {
+    return this.#config.nodes[index].name;
+  }
+
+  async #finalPass(identity: Index): Promise<{ ok: boolean; detail: string }> {
+    const ran = await run([MIRROR, "pass", "--identity", this.#name(identity), "--final", "--json"], { timeout: PASS_LIMIT });
+    return { ok: ran.failure === null, detail: ran.failure === null ? "" : describe(ran) };
+  }
+
+  #tell({ level, event, identity, because }: Effect & { kind: "tell" }): void {
+    const name = identity === null ? null : this.#name(identity);
+    this.#log.say(level, event, { ...(name === null ? {} : { identity: name }), because });
+    this.#history.add({ wall: Date.now(), level, event, identity: name, because });
+    if (level !== "info" || event === "identity.owner") this.#notifier.tell({ event, about: name ?? "-", because });
+  }
+
+  // ---- the control socket --------------------------------------------------------------------------------------
+
+  async #serve(request: ControlRequest): Promise<ControlAnswer> {
+    const driver = this.#driver;
+    if (driver === null) return { ok: false, text: "the daemon is still starting" };
+    switch (request.ask) {
+      case "status": return { ok: true, text: "", status: this.#status(driver) };
+      case "command": return this.#command(driver, request.verb, request.node);
+      case "mirror-report": {
+        const identity = this.#config.nodes.findIndex((node) => node.name === request.identity);
+        if (identity !== 0 && identity !== 1) return { ok: false, text: `no node is named ${request.identity}` };
+        if (request.inSync) driver.happened({ kind: "in-sync", identity, epoch: request.epoch });
+        if (!request.ok) this.#tell({ kind: "tell", level: "warn", event: "mirror.run-failed", identity, because: `${request.job}: ${request.detail}` });
+        return { ok: true, text: "noted" };
+      }
+      case "reload": return this.#reload();
+      case "stop":
+        void this.#leave("asked over the control socket");
+        return { ok: true, text: "handing over, then ending" };
+      default: return { ok: false, text: `this daemon does not know how to ${String((request as { ask: unknown }).ask)}` };
+    }
+  }
+
+  #command(driver: Driver, verb: Verb, node: string | null): Promise<CommandAnswer> {
+    const identity = node === null ? null : this.#config.nodes.findIndex((each) => each.name === node);
+    if (identity === -1) return Promise.resolve({ ok: false, text: `no node is named ${node}; the nodes are ${this.#name(0)} and ${this.#name(1)}` });
+    this.#log.info("command", { verb, identity: node ?? undefined });
+    return driver.command(verb, identity as Index | null);
+  }
+
+  #status(driver: Driver): NodeStatus {
+    return {
+      version: 1, cluster: this.#config.cluster.name, node: this.#name(this.#config.self),
+      nodes: [this.#name(0), this.#name(1)], wall: Date.now(), started: this.#started, profile: this.#config.cluster.profile,
+      core: summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) }),
+      offset: this.#links?.offset() ?? null, history: this.#history.newest(), guards: this.#network.guards(),
+      configuration: { digest: this.#config.digest, loaded: this.#loaded, problem: this.#problem },
+      clock: lastClockReport(), jobs: readReports(),
+    };
+  }
+
+  // ---- signals -------------------------------------------------------------------------------------------------
+
+  #listenToSignals(): void {
+    process.on("SIGTERM", () => void this.#leave("SIGTERM"));
+    process.on("SIGINT", () => void this.#leave("SIGINT"));
+    process.on("SIGHUP", () => this.#reload());
+  }
+
+  /** Reads the files again; a bad configuration changes nothing. NICs and nodes are fixed for the life of the daemon. */
+  #reload(): ControlAnswer {
+    const loaded = loadConfig({ etc: ETC });
+    const refusal = !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
+      : JSON.stringify(loaded.config.nodes) !== JSON.stringify(this.#config.nodes) || loaded.config.cluster.name !== this.#config.cluster.name
+        ? "the NICs, addresses or names of the nodes have changed: that needs a restart of clusterd" : null;
+    this.#problem = refusal;
+    if (refusal !== null || !loaded.ok) {
+      this.#log.error("configuration.refused", { because: refusal ?? "" });
+      return { ok: false, text: `the old configuration stays in force: ${refusal}` };
+    }
+    this.#config = loaded.config;
+    this.#loaded = Date.now();
+    this.#services = createServices(loaded.config, this.#log);
+    this.#notifier = createNotifier(loaded.config.cluster.notify, this.#log);
+    this.#driver?.reconfigure(coreConfigOf(loaded.config));
+    this.#log.info("configuration.loaded", { digest: loaded.config.digest });
+    return { ok: true, text: `configuration ${loaded.config.digest} is in force` };
+  }
+
+  /** Hand over what is held, promise, say good-bye, end. A second signal ends at once; the dead-man lets go then. */
+  async #leave(why: string): Promise<void> {
+    if (this.#ending) process.exit(1);
+    this.#ending = true;
+    this.#log.info("daemon.leaving", { because: why });
+    await this.#driver?.command("leave", null);
+    // The good-bye may be lost: a few more heartbeats repeat it.
+    await new Promise((resolve) => setTimeout(resolve, 4 * this.#config.cluster.timing.keepalive));
+    this.#driver?.stop();
+    await this.#links?.close();
+    await this.#network.close();
+    await this.#journal.close();
+    await this.#history.flush();
+    this.#log.info("daemon.ended", {});
+    await this.#log.flush();
+    process.exit(0);
+  }
+}
