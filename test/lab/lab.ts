@@ -176,13 +176,13 @@ export class Lab {
 
   /** Runs a program on a node and returns its standard output; throws if it fails. */
   async exec(node: string, command: readonly string[], options: Options = {}): Promise<string> {
-    const { stdout } = await execa(...this.onNode(node, command), { stdin: "ignore", ...options });
+    const { stdout } = await execa(...this.onNode(node, command), quietly(options));
     return String(stdout ?? "");
   }
 
   async client(command: readonly string[], options: Options & { readonly as?: Client } = {}): Promise<string> {
     const { as = "client", ...rest } = options;
-    const { stdout } = await execa(...this.onHost(as, command), { stdin: "ignore", ...rest });
+    const { stdout } = await execa(...this.onHost(as, command), quietly(rest));
     return String(stdout ?? "");
   }
 
@@ -323,6 +323,9 @@ export class Lab {
     writeFileSync(`${this.folder}/state.json`, JSON.stringify(state, null, 2));
   }
 }
+
+/** Standard input is ours only if somebody says so. */
+const quietly = (options: Options): Options => options.input === undefined ? { stdin: "ignore", ...options } : options;
 
 function ignoreVanishedPort(error: Error): void {
   if (!/Cannot find device/.test(error.message)) throw error;

@@ -2,7 +2,6 @@
 //
 // Exit: 0 done; 1 it failed, with a sentence; `exec` and `client`: the program's own; 2 wrong usage (from commander).
 
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Command, Option } from "commander";
@@ -12,7 +11,7 @@ import { NIC_WORDS, NICS } from "./cables.ts";
 import type { Nic, NicWord } from "./cables.ts";
 import { Lab } from "./lab.ts";
 import type { Client } from "./lab.ts";
-import { judgeOwners, readSniffer } from "./owners.ts";
+import { owners } from "./owners.ts";
 import { Asker } from "./outage.ts";
 
 const program = new Command("lab").description("Two real nodes, a switch, a crossover cable, reference hosts, clients and a witness, in namespaces of this machine.")
@@ -74,12 +73,11 @@ verb("cut <from> <to> <nic>", "One way: nothing that FROM sends by NIC (eth0 eth
   (lab, [from, to, nic]) => lab.cut(from!, to!, oneOf(NIC_WORDS, nic!) as NicWord));
 verb("mend", "Undo all cuts and plug all cables in.", (lab) => lab.mend());
 
-verb("owners", "Which port spoke for which identity, and for how long two did at once: from the sniffer. Times: CLOCK_MONOTONIC, ms.", async (lab, _, { since }) => {
-  // The sniffer writes a row down at most 100 ms after its last frame.
-  await sleep(150);
-  return judgeOwners(readSniffer(readFileSync(lab.snifferLog, "utf8"), Number(since ?? 0)).rows, lab.nodes().map(({ name }) => name));
-}, (owners) => JSON.stringify(owners, null, 2))
-  .option("--since <ms>", "only what was said from then on (CLOCK_MONOTONIC)");
+verb("owners", "Which port spoke for which identity, and for how long two did at once: from the sniffer. Times: CLOCK_MONOTONIC, ms.",
+  (lab, _, { since, silence }) => owners(lab, since === undefined ? 0 : Number(since), silence === undefined ? undefined : Number(silence)),
+  (found) => JSON.stringify(found, null, 2))
+  .option("--since <ms>", "only what was said from then on (CLOCK_MONOTONIC)")
+  .option("--silence <ms>", "an owner silent for longer while another port spoke has moved away (2000)");
 
 verb("outage [action]", "Gaps that a client sees at a request every 2 ms. ACTION: start, report, stop; without one, measures for --seconds.", async (lab, [action], options) => {
   const identity = typeof options["identity"] === "string" ? options["identity"] : lab.nodes()[0].name;

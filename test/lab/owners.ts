@@ -1,10 +1,18 @@
-// Who spoke for which identity, and were there ever two at once? Judged from the sniffer's log alone. Pure.
+// Who spoke for which identity, and were there ever two at once? Judged from the sniffer's log alone. Pure, but for owners() at the end.
 //
 // A span is the time during which a port had the identity: from its first frame to its last, where two frames belong
-// together if no other port spoke between them, or if they are at most SILENCE apart. So an identity that moves away and
-// comes back later gives two spans, but a port that goes on speaking beside another keeps one span open, and the two
-// overlap. Each overlapping pair counts at least MOMENT, so that a single stray frame is never 0. An identity that moves
-// there and back within SILENCE would be taken for an overlap: wait longer between planned moves.
+// together if no other port spoke between them, or if they are at most `silence` apart. So an identity that moves away
+// and comes back later gives two spans, but a port that goes on speaking beside another keeps one span open, and the two
+// overlap. Each overlapping pair counts at least MOMENT, so that a single stray frame is never 0.
+//
+// `silence` is long because two owners may take turns: the switch sends the client's questions to the port that spoke
+// last. The price: an identity that moves there and back within it is taken for an overlap. Who plans such moves waits
+// longer between them, or gives a smaller one.
+
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Lab } from "./lab.ts";
 
 /** All times: CLOCK_MONOTONIC, milliseconds. */
 export interface Row {
@@ -34,7 +42,7 @@ export interface Heartbeat {
   readonly claims: number;
 }
 
-const SILENCE = 250;
+const SILENCE = 2000;
 const MOMENT = 1;
 
 /** The sniffer's log from `since` on. */
@@ -55,20 +63,20 @@ export function readSniffer(log: string, since = 0): { readonly rows: readonly R
   return { rows, heartbeats };
 }
 
-export function judgeOwners(rows: readonly Row[], identities: readonly string[]): Owners {
-  const spans = identities.map((identity) => [identity, spansOf(rows.filter((row) => row.identity === identity))] as const);
+export function judgeOwners(rows: readonly Row[], identities: readonly string[], silence = SILENCE): Owners {
+  const spans = identities.map((identity) => [identity, spansOf(rows.filter((row) => row.identity === identity), silence)] as const);
   const overlap = spans.reduce((sum, [, each]) => sum + overlapOf(each), 0);
   return { overlap_ms: round(overlap), identities: Object.fromEntries(spans) };
 }
 
-function spansOf(rows: readonly Row[]): Span[] {
+function spansOf(rows: readonly Row[], silence: number): Span[] {
   const sorted = [...rows].sort((a, b) => a.from - b.from);
   const open = new Map<string, Row>();
   const closed: Row[] = [];
   let latest: string | null = null;
   for (const row of sorted) {
     const mine = open.get(row.port);
-    if (mine !== undefined && (latest === row.port || row.from - mine.to <= SILENCE)) {
+    if (mine !== undefined && (latest === row.port || row.from - mine.to <= silence)) {
       open.set(row.port, { ...mine, to: row.to, frames: mine.frames + row.frames });
     } else {
       if (mine !== undefined) closed.push(mine);
@@ -79,6 +87,12 @@ function spansOf(rows: readonly Row[]): Span[] {
   return [...closed, ...open.values()]
     .sort((a, b) => a.from - b.from)
     .map(({ port, from, to, frames }) => ({ port, from_ms: round(from), to_ms: round(to), frames }));
+}
+
+/** The lab's answer to `owners`: waits until the sniffer has written down what it saw so far. */
+export async function owners(lab: Lab, since = 0, silence = SILENCE): Promise<Owners> {
+  await sleep(150);
+  return judgeOwners(readSniffer(readFileSync(lab.snifferLog, "utf8"), since).rows, lab.nodes().map(({ name }) => name), silence);
 }
 
 /** Spans of one port never overlap each other, so every overlapping pair is two owners. */
