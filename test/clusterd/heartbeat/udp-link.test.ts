@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { deriveKeys } from "../../../clusterd/heartbeat/key.ts";
 import type { Link, LinkEvents } from "../../../clusterd/heartbeat/link.ts";
 import { decodeHeartbeat, encodeHeartbeat } from "../../../clusterd/heartbeat/packet.ts";
@@ -181,4 +183,20 @@ test("nothing is thrown, sent or heard after close, and close may come first", a
   await link.close();
   assert.deepEqual(link.counters, { sent: 0, failed: 2, heard: 0, refused: 0 });
   assert.deepEqual(heard.troubles, []);
+});
+
+test("the private link comes up when its address does, and again after it was gone", async (t) => {
+  if (process.geteuid!() !== 0) {
+    assert.ok(process.env["CI"] !== "true", "needs root under CI");
+    return t.skip("needs root for a network namespace of its own");
+  }
+  const { stdout } = await promisify(execFile)("unshare", ["--net", process.execPath, new URL("late-address.ts", import.meta.url).pathname], { timeout: 60_000 });
+  const seen = JSON.parse(stdout) as Record<string, unknown> & { troubles: (string | null)[]; withoutAddress: { heard: number; troubles: string[] } };
+  assert.equal(seen.withoutAddress.heard, 0);
+  assert.match(seen.withoutAddress.troubles.join(), /^private link: cannot listen on 10\.9\.0\.1 port 6940 \(EADDRNOTAVAIL\)[^,]*$/);
+  assert.equal(seen["heardWhenItCame"], true);
+  assert.equal(seen["failedWhenGone"], true);
+  assert.match(String(seen["toldWhenGone"]), /^private link: cannot send to 10\.9\.0\.2 \(E[A-Z]+\)$/);
+  assert.equal(seen["heardWhenBack"], true);
+  return assert.equal(seen.troubles.length, 4, `one sentence and one cure each: ${JSON.stringify(seen.troubles)}`);
 });
