@@ -20,6 +20,7 @@ import { RECEIVE_EXIT } from "./exit-codes.ts";
 import { mayReceive } from "./gate.ts";
 import type { PeerTree } from "./gate.ts";
 import { keptFiles } from "./kept.ts";
+import { noteBegun, sweepAfter } from "./leftovers.ts";
 import { receiveLock } from "./lock.ts";
 import { readReport, writeReceived } from "./report.ts";
 import { mayAccept, parseRequest } from "./request.ts";
@@ -105,6 +106,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
   try {
     writeFileSync(receivingMark(job.name), "");
     const kept = entryBackupDir(backupDir(BACKUPS, job.name, request.run, request.kind), entry);
+    if (!words.request.dryRun) noteBegun(job.name, request.run);
     const path = makeReady(entry, kept, words.request.dryRun);
     const code = await runRsync(serverArgs(words.request, { path, kind: entry.kind, backupDir: kept }), async () => {
       const still = await judge(config, job, request.epoch, false);
@@ -156,6 +158,7 @@ function commit(job: JobConfig, request: Request & { readonly verb: "commit" | "
   const bare = trees.find(({ marker }) => marker?.job !== job.name);
   if (bare !== undefined) return { code: RECEIVE_EXIT.tree, because: `${job.name}: the marker has not arrived in ${bare.path}` };
   rememberTrees(job.name, trees);
+  sweepAfter(job.name, request.run, trees.map(({ path }) => path));
   const folder = backupDir(BACKUPS, job.name, request.run, request.kind);
   removeEmpty(folder);
   const { total } = keptFiles(folder, null);

@@ -58,7 +58,7 @@ const isCount = (value: string): boolean => /^-?\d{1,9}$/.test(value);
 const LONG: Readonly<Record<string, ((value: string) => boolean) | null>> = {
   "--log-format": (value) => value === "%i",
   "--timeout": isCount,
-  "--backup-dir": () => true, // never used: the receiver has its own
+  "--backup-dir": (value) => value.startsWith("/"), // and never used: the receiver has its own
   "--partial-dir": (value) => value === PARTIAL_DIR,
   "--max-delete": isCount,
   "--modify-window": (value) => value === "-1",

@@ -38,21 +38,28 @@ export class Node {
   readonly env: NodeJS.ProcessEnv;
   /** What this node's stand-in for clusterd was told. */
   readonly told: ControlRequest[] = [];
-  role: [Role, Role];
-  epoch: number;
-  status: Partial<NodeStatus> = {};
-  peerInSync = true;
+  role!: [Role, Role];
+  epoch!: number;
+  status!: Partial<NodeStatus>;
+  peerInSync!: boolean;
   server: Server | null = null;
 
   constructor(name: string, index: Index, home: string) {
     this.name = name;
     this.index = index;
     this.root = join(home, name);
-    this.role = index === 0 ? ["owner", "standby"] : ["standby", "owner"];
-    this.epoch = 12;
+    this.reset();
     const folder = (part: string): string => join(this.root, part);
     for (const part of ["state/keys", "run", "backups"]) mkdirSync(folder(part), { recursive: true, mode: 0o700 });
     this.env = { CLUSTERD_ETC: join(home, "etc"), CLUSTERD_STATE: folder("state"), CLUSTERD_RUN: folder("run"), CLUSTERD_BACKUPS: folder("backups"), CLUSTERD_NODE: name };
+  }
+
+  /** serv1 owns its identity at epoch 12, serv2 its own at 13, and all is well. */
+  reset(): void {
+    this.role = this.index === 0 ? ["owner", "standby"] : ["standby", "owner"];
+    this.epoch = 12;
+    this.status = {};
+    this.peerInSync = true;
   }
 
   /** A journal that says who owns identity 0 (serv1's) at which epoch. Written by the journal's own code. */
@@ -160,25 +167,36 @@ export class Pair {
     return result("nsenter", [...this.#inside, "ssh", "-F", "none", "-T", "-p", String(PORT), "-i", `${key}/mirror_ed25519`, "-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${key}/known_hosts`, "-o", "HostKeyAlias=serv2", "-o", `ControlPath=${this.home}/c`, "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "root@10.77.0.2", ...words], process.env);
   }
 
+  /** One command line of `ip` and the like, in the pair's network. */
+  async network(line: string): Promise<void> {
+    const done = await result("nsenter", [...this.#inside, ...line.split(" ")], process.env);
+    if (done.code !== 0) throw new Error(done.stderr);
+  }
+
   async close(): Promise<void> {
     for (const node of [this.one, this.two]) node.server?.close();
     for (const path of [`${this.home}/c`, ...["10.77.0.2", "192.168.77.12"].map((address) => join(this.one.root, `run/mirror/${address}-${PORT}`))])
       if (existsSync(path)) await result("ssh", ["-O", "exit", "-S", path, "x"], process.env);
-    this.stopSshd();
+    await this.stopSshd();
     this.#network.kill("SIGKILL");
     rmSync(this.home, { recursive: true, force: true });
   }
 
   /** The group is sshd and its children, all started here. */
-  stopSshd(): void {
-    if (this.#sshd?.pid !== undefined && this.#sshd.exitCode === null) process.kill(-this.#sshd.pid, "SIGTERM");
+  async stopSshd(): Promise<void> {
+    const sshd = this.#sshd;
     this.#sshd = null;
+    if (sshd?.pid === undefined || sshd.exitCode !== null) return;
+    process.kill(-sshd.pid, "SIGTERM");
+    await once(sshd, "exit");
   }
 }
 
 export async function result(program: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<Result> {
   try {
-    const { stdout, stderr } = await exec(program, [...words], { env, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 });
+    const running = exec(program, [...words], { env, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 });
+    running.child.stdin?.end();
+    const { stdout, stderr } = await running;
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout = "", stderr = "" } = error as { code?: number; stdout?: string; stderr?: string };
@@ -188,7 +206,7 @@ export async function result(program: string, words: readonly string[], env: Nod
 
 /** An unnamed network namespace that lives as long as the process in it. */
 async function ownNetwork(): Promise<ChildProcess> {
-  const script = "ip link set lo up; for a in 10.77.0.1 10.77.0.2 192.168.77.11 192.168.77.12; do ip addr add $a/24 dev lo; done; echo up; exec sleep 600";
+  const script = "ip link set lo up; for a in 10.77.0.1 10.77.0.2 192.168.77.11 192.168.77.12; do ip addr add $a/32 dev lo; done; echo up; exec sleep 600";
   const child = spawn("unshare", ["--net", "sh", "-eu", "-c", script], { stdio: ["ignore", "pipe", "inherit"] });
   await Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => { throw new Error("no network namespace of our own"); })]);
   return child;

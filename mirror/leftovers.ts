@@ -1,0 +1,44 @@
+// Half-received files of runs that ended early (a cut, a role change) wait in `.clusterd-partial` for the next run to go on from.
+// If the source file is gone by then, nobody would ever clear them: rsync protects that folder. So the receiving side notes
+// each run that begins, and the first good one after an unfinished one sweeps. Node core only.
+
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { STATE } from "../clusterd/base/paths.ts";
+import type { RunId } from "./backup-names.ts";
+import { PARTIAL_DIR } from "./rsync-args.ts";
+
+const noteFile = (job: string): string => `${STATE}/mirror/unfinished/${job}`;
+
+/** Before the first byte of a push. */
+export function noteBegun(job: string, run: RunId): void {
+  if (unfinished(job).includes(run)) return;
+  mkdirSync(dirname(noteFile(job)), { recursive: true, mode: 0o700 });
+  appendFileSync(noteFile(job), `${run}\n`, { mode: 0o600 });
+}
+
+/** After a good run: what earlier, unfinished ones left in the trees goes. Returns the folders removed. */
+export function sweepAfter(job: string, run: RunId, trees: readonly string[]): readonly string[] {
+  const others = unfinished(job).filter((one) => one !== run);
+  const found = others.length === 0 ? [] : trees.flatMap(partialFolders);
+  for (const folder of found) rmSync(folder, { recursive: true, force: true });
+  rmSync(noteFile(job), { force: true });
+  return found;
+}
+
+function unfinished(job: string): readonly RunId[] {
+  try {
+    return readFileSync(noteFile(job), "utf8").split("\n").filter((line) => line !== "");
+  } catch {
+    return []; // none has begun since the last good one
+  }
+}
+
+function partialFolders(tree: string): readonly string[] {
+  const waiting = [tree];
+  const found: string[] = [];
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop())
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (entry.isDirectory()) (entry.name === PARTIAL_DIR ? found : waiting).push(join(folder, entry.name));
+  return found;
+}
