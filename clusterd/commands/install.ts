@@ -1,2 +1,150 @@
-import type { Command } from "./command.ts";
-export const INSTALL_COMMANDS: readonly Command[] = [];
+// `clusterd install` and `clusterd uninstall`: everything that makes a server a node, listed, done, undone.
+//
+// Repeating it changes nothing; a newer release replaces what the older one put there. With --root everything is done below
+// that folder and no program of the system is told.
+
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { formatProblem, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
+import { reasonOf } from "../base/errors.ts";
+import { run } from "../base/exec.ts";
+import { MANIFEST, carryOut, lookAt, readManifest, writeManifest } from "../install/disk.ts";
+import { forgetSteps, importSteps, ownKeySteps, readBundle } from "../install/keys.ts";
+import type { Step } from "../install/keys.ts";
+import { missingPrograms } from "../install/needs.ts";
+import { describeChange, planInstall, planRemoval } from "../install/plan.ts";
+import { SOURCE, wantedThings } from "../install/wanted.ts";
+import type { Init } from "../install/wanted.ts";
+import { askDaemon } from "../status/control-client.ts";
+import { DRY_RUN, outcome } from "./command.ts";
+import type { Command, Given, Outcome } from "./command.ts";
+
+const ROOT = ["--root <folder>", "below this folder instead of /"] as const;
+const NODE = ["--node <name>", "this node's name (default: this machine's)"] as const;
+/** What uninstall keeps: nobody can make it again. */
+const KEPT = ["/var/lib/clusterd", "/var/backups/clusterd"];
+
+async function install(given: Given): Promise<Outcome> {
+  const root = resolve(given.value("root") ?? "/");
+  const init = given.value("init") ?? detectInit(root);
+  if (!isInit(init)) return outcome("usage", `--init takes systemd, sysv or none, not ${init}`);
+  const { node, config, problem } = configOf(root, given);
+  const scheduler = config?.cluster.scheduler ?? "cron";
+  const plan = planInstall(wantedThings({ source: SOURCE, init, scheduler }), (path) => lookAt(root, path), readManifest(root));
+  const peerKeys = given.value("peer-keys");
+  const imported = peerKeys === undefined ? { ok: true as const, steps: [] } : peerSteps(peerKeys, root, config, problem, false);
+  if (!imported.ok) return outcome("refused", imported.text);
+  const keys = [...ownKeySteps(root, node, peerKeys !== undefined), ...imported.steps];
+  if (plan.refusals.length > 0) return outcome("refused", [...plan.refusals, "Nothing was done."].join("\n"), { refusals: plan.refusals });
+
+  const units = plan.changes.some((change) => "wanted" in change && change.wanted.path.startsWith("/etc/systemd/"));
+  const reload: readonly Step[] = root === "/" && units ? [{ what: "run     systemctl daemon-reload", act: daemonReload }] : [];
+  const lines = [...plan.changes.map(describeChange), ...[...keys, ...reload].map(({ what }) => what)];
+  const notes = [...plan.notes, ...missingPrograms(root, scheduler)];
+  if (!given.flag("dry-run")) {
+    carryOut(root, plan.changes);
+    writeManifest(root, plan.manifest);
+    for (const { act } of [...keys, ...reload]) await act();
+  }
+  const next = lines.length === 0 ? [] : nextSteps(init, root, problem);
+  const text = [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), given.flag("dry-run") ? "Nothing was done." : verdict(lines), ...next].join("\n");
+  return outcome("ok", text, { root, init, dry_run: given.flag("dry-run"), changes: lines, notes });
+}
+
+const isInit = (word: string): word is Init => ["systemd", "sysv", "none"].includes(word);
+
+function detectInit(root: string): Init {
+  if (existsSync(join(root, root === "/" ? "/run/systemd/system" : "/lib/systemd/systemd"))) return "systemd";
+  return existsSync(join(root, "/etc/init.d")) ? "sysv" : "none";
+}
+
+function configOf(root: string, given: Given): { readonly node: string; readonly config: Config | null; readonly problem: string | null } {
+  const self = given.value("node") ?? process.env["CLUSTERD_NODE"] ?? hostname().split(".")[0] ?? "node";
+  const loaded = loadConfig({ etc: join(root, "/etc/cluster.d"), self });
+  return loaded.ok ? { node: self, config: loaded.config, problem: null } : { node: self, config: null, problem: loaded.problems.map(formatProblem).join("\n") };
+}
+
+function peerSteps(path: string, root: string, config: Config | null, problem: string | null, replaceHeartbeat: boolean): ReturnType<typeof importSteps> {
+  if (config === null) return { ok: false, text: `the other node's keys can only be taken once the configuration is sound:\n${problem ?? ""}` };
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return { ok: false, text: `${path}: ${reasonOf(error)}` };
+  }
+  const read = readBundle(text);
+  return read.ok ? importSteps(read.bundle, { root, config, replaceHeartbeat }) : { ok: false, text: `${path}: ${read.text}` };
+}
+
+export { configOf, peerSteps, NODE, ROOT };
+
+async function daemonReload(): Promise<void> {
+  const ran = await run(["systemctl", "daemon-reload"], { timeout: 60_000 });
+  if (ran.failure !== null) throw new Error(`systemctl daemon-reload ${ran.failure}`);
+}
+
+/** A thousand program files are one line, unless each is wanted. */
+function summarised(lines: readonly string[], all: boolean): readonly string[] {
+  if (all) return lines;
+  const program = (line: string): string | undefined => /^(\w+) +\/usr\/lib\/clusterd(\/|$)/.exec(line)?.[1];
+  const counts = new Map<string, number>();
+  for (const line of lines) { const verb = program(line); if (verb !== undefined) counts.set(verb, (counts.get(verb) ?? 0) + 1); }
+  return [...[...counts].map(([verb, number]) => `${verb.padEnd(7)} ${number} files and folders in /usr/lib/clusterd (--list shows each)`), ...lines.filter((line) => program(line) === undefined)];
+}
+
+const verdict = (lines: readonly string[]): string => (lines.length === 0 ? "Everything is in place already." : "Done.");
+
+function nextSteps(init: Init, root: string, problem: string | null): readonly string[] {
+  const start = init === "systemd" ? "systemctl start clusterd clusterd-mirror" : init === "sysv" ? "/etc/init.d/clusterd start" : "clusterd daemon & mirror daemon &";
+  const upgrade = init === "sysv" ? "/etc/init.d/clusterd upgrade" : "clusterd restart";
+  return [
+    "",
+    "Next:",
+    ...(problem === null ? [] : [`  write ${join(root, "/etc/cluster.d")} (a sample is in /usr/lib/clusterd/cluster.d), until \`clusterd check\` is content`]),
+    "  clusterd keys export FILE      here; carry FILE to the other node by scp",
+    "  clusterd keys import FILE      there; and the same the other way round",
+    `  ${start}      (a running daemon: ${upgrade})`,
+    "  clusterd status",
+  ];
+}
+
+async function uninstall(given: Given): Promise<Outcome> {
+  const root = resolve(given.value("root") ?? "/");
+  if (root === "/" && (await askDaemon({ ask: "status" })).ok) return outcome("refused", "clusterd runs on this node: stop it first (`systemctl stop clusterd clusterd-mirror`), so that it hands over what it holds");
+  const manifest = readManifest(root);
+  if (Object.keys(manifest).length === 0) return outcome("ok", `nothing of clusterd's is installed (${join(root, MANIFEST)} is not there)`, { root, changes: [], notes: [] });
+  const purge = given.flag("purge");
+  const { changes, notes } = planRemoval(Object.fromEntries(Object.entries(manifest).filter(([path]) => !KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`)))), (path) => lookAt(root, path));
+  const forget = forgetSteps(root);
+  const purges = purge ? [...KEPT, "/var/cache/clusterd"].filter((path) => existsSync(join(root, path))).map((path): Step => ({ what: `remove  ${path}/ and all that is in it`, act: () => rmSync(join(root, path), { recursive: true, force: true }) })) : [];
+  const lines = [...changes.map(describeChange), ...[...forget, ...purges].map(({ what }) => what)];
+  if (!given.flag("dry-run")) {
+    for (const { act } of forget) await act();
+    rmSync(join(root, "/var/cache/clusterd"), { recursive: true, force: true });
+    carryOut(root, changes);
+    rmSync(join(root, MANIFEST), { force: true });
+    for (const { act } of purges) await act();
+    if (root === "/" && existsSync("/run/systemd/system")) await daemonReload();
+  }
+  const kept = purge ? [] : [`Kept: /etc/cluster.d, and ${KEPT.join(" and ")} (keys, journal, reports, kept file versions); --purge removes the latter.`];
+  return outcome("ok", [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), ...kept, given.flag("dry-run") ? "Nothing was done." : "Done."].join("\n"), { root, dry_run: given.flag("dry-run"), changes: lines, notes });
+}
+
+const LIST = ["--list", "show each program file, not only their number"] as const;
+
+export const INSTALL_COMMANDS: readonly Command[] = [
+  {
+    usage: "install", run: install, summary: "make this server a node: programs, init files, cron file, folders, keys",
+    options: [DRY_RUN, ROOT, NODE, ["--init <kind>", "systemd, sysv or none (default: what this server has)"], ["--peer-keys <file>", "take the other node's keys too, as `clusterd keys import` does"], LIST],
+    examples: [["clusterd/bin/clusterd install --dry-run", "from an unpacked release: what would be done"], ["clusterd install --peer-keys serv1.keys", "on the second node, with the bundle of the first"]],
+    exits: ["ok", "usage", "refused"],
+  },
+  {
+    usage: "uninstall", run: uninstall, summary: "remove exactly what install put there; keys, journal and backups stay",
+    options: [DRY_RUN, ROOT, ["--purge", "keys, journal, reports and all kept file versions too"], LIST],
+    examples: [["clusterd uninstall --dry-run", "what would go, and what stays"]],
+    exits: ["ok", "refused"],
+  },
+];

@@ -1,2 +1,58 @@
-import type { Command } from "./command.ts";
-export const KEY_COMMANDS: readonly Command[] = [];
+// `clusterd keys export` and `clusterd keys import`: how the two nodes come to know each other.
+
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
+import { reasonOf } from "../base/errors.ts";
+import { exportBundle } from "../install/keys.ts";
+import { DRY_RUN, outcome } from "./command.ts";
+import type { Command, Given, Outcome } from "./command.ts";
+import { NODE, ROOT, configOf, peerSteps } from "./install.ts";
+
+function exportKeys(given: Given): Outcome {
+  const root = resolve(given.value("root") ?? "/");
+  const { node } = configOf(root, given);
+  const file = given.words[0] ?? `${node}.keys`;
+  const made = exportBundle(root, node);
+  if (!made.ok) return outcome("failed", made.text);
+  if (given.flag("dry-run")) return outcome("ok", `the public keys and host keys of ${node} and the heartbeat key would be written to ${file}. Nothing was done.`);
+  try {
+    writeSecret(file, `${JSON.stringify(made.bundle, null, 1)}\n`);
+  } catch (error) {
+    return outcome("failed", `${file}: ${reasonOf(error)}`);
+  }
+  return outcome("ok", `${file} holds ${node}'s public keys, its host keys and the heartbeat key, which is a secret: carry it by scp, import it on the other node, delete it.`, { file, node });
+}
+
+/** Never into a file that others can read already, or through a link. */
+function writeSecret(path: string, text: string): void {
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function importKeys(given: Given): Promise<Outcome> {
+  const root = resolve(given.value("root") ?? "/");
+  const { config, problem } = configOf(root, given);
+  const planned = peerSteps(given.words[0] ?? "", root, config, problem, given.flag("replace-heartbeat-key"));
+  if (!planned.ok) return outcome("refused", planned.text);
+  const lines = planned.steps.map(({ what }) => what);
+  if (!given.flag("dry-run")) for (const { act } of planned.steps) await act();
+  const end = lines.length === 0 ? "Everything in it is known here already." : given.flag("dry-run") ? "Nothing was done." : "Done. Delete the file: it holds the heartbeat key.";
+  return outcome("ok", [...lines, end].join("\n"), { changes: lines, dry_run: given.flag("dry-run") });
+}
+
+export const KEY_COMMANDS: readonly Command[] = [
+  {
+    usage: "keys export [FILE]", run: exportKeys, summary: "write what the other node must know of this one (default: NODE.keys), mode 0600",
+    options: [DRY_RUN, ROOT, NODE], examples: [["clusterd keys export serv1.keys && scp serv1.keys serv2:", "on serv1"]], exits: ["ok", "failed"],
+  },
+  {
+    usage: "keys import <FILE>", run: importKeys, summary: "take the other node's keys: pin its host keys, allow its two forced commands",
+    options: [["--replace-heartbeat-key", "if the two nodes have made one each: take the other's"], DRY_RUN, ROOT, NODE],
+    examples: [["clusterd keys import serv1.keys && rm serv1.keys", "on serv2"]], exits: ["ok", "refused"],
+  },
+];
