@@ -3,27 +3,31 @@
 // It is the upper layer of the node's overlay, so it is written from outside, as plain files in a folder.
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { execa } from "execa";
 
-import { createKey } from "../../clusterd/heartbeat/key.ts";
-import { authorizedKeysLine } from "../../mirror/keys.ts";
+import { formatProblem, loadConfig } from "../../clusterd/config/load.ts";
+import { exportBundle, importSteps, ownKeySteps } from "../../clusterd/install/keys.ts";
 import type { NodeFacts } from "./sample.ts";
 
-const KEYS = "var/lib/clusterd/keys";
+const CRONTAB = new URL("../../crontab", import.meta.url);
+
+const FOLDERS = [["var/lib", 0o755], ["etc/ssh", 0o755], ["root", 0o700], ["root/.ssh", 0o700]] as const;
 
 /** Installs both nodes at once, because each gets the other's public keys. `configuration` is copied to /etc/cluster.d. */
 export async function installDisks(nodes: readonly [NodeFacts, NodeFacts], disks: readonly [string, string], configuration: string, profile: string | null): Promise<void> {
   for (const [at, node] of nodes.entries()) {
     const disk = disks[at]!;
+    // A folder of the upper layer decides the mode of the merged one.
+    for (const [folder, mode] of FOLDERS) mkdirSync(`${disk}/${folder}`, { recursive: true, mode });
     installNames(disk, node, nodes);
     cpSync(configuration, `${disk}/etc/cluster.d`, { recursive: true });
+    write(disk, "etc/cron.d/clusterd", readFileSync(CRONTAB, "utf8"));
     if (profile !== null) setProfile(`${disk}/etc/cluster.d/cluster.conf`, profile);
   }
-  await Promise.all(disks.map((disk, at) => makeKeys(disk, nodes[at]!.name)));
-  exchangeKeys(nodes, disks);
+  await makeKeys(nodes, disks);
 }
 
 function installNames(disk: string, node: NodeFacts, nodes: readonly [NodeFacts, NodeFacts]): void {
@@ -42,30 +46,25 @@ function setProfile(file: string, profile: string): void {
   writeFileSync(file, text.replace(/^profile\s*=.*$/m, `profile = ${profile}`));
 }
 
-async function makeKeys(disk: string, name: string): Promise<void> {
-  mkdirSync(`${disk}/${KEYS}`, { recursive: true });
-  chmodSync(`${disk}/${KEYS}`, 0o700);
-  mkdirSync(`${disk}/etc/ssh`, { recursive: true });
-  const keygen = (file: string, comment: string) => execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", file]);
-  await keygen(`${disk}/etc/ssh/ssh_host_ed25519_key`, name);
-  await keygen(`${disk}/${KEYS}/mirror_ed25519`, `clusterd-mirror@${name}`);
+/** As an administrator does it: each node's own keys, then each takes the other's bundle. */
+async function makeKeys(nodes: readonly [NodeFacts, NodeFacts], disks: readonly [string, string]): Promise<void> {
+  await Promise.all(disks.map((disk, at) =>
+    execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", nodes[at]!.name, "-f", `${disk}/etc/ssh/ssh_host_ed25519_key`])));
+  for (const [at, disk] of disks.entries()) {
+    for (const { act } of ownKeySteps(disk, nodes[at]!.name, at > 0)) await act();
+    // The second gets the cluster's secret with the first one's bundle.
+    await takeKeys(disks[1 - at]!, nodes[1 - at]!.name, disk, nodes[at]!.name);
+  }
 }
 
-function exchangeKeys(nodes: readonly [NodeFacts, NodeFacts], disks: readonly [string, string]): void {
-  const drawn = createKey(`${disks[0]}/${KEYS}/heartbeat.key`);
-  if (!drawn.ok) throw new Error(drawn.reason);
-  cpSync(`${disks[0]}/${KEYS}/heartbeat.key`, `${disks[1]}/${KEYS}/heartbeat.key`);
-  for (const at of [0, 1] as const) {
-    const disk = disks[at];
-    const peerDisk = disks[at === 0 ? 1 : 0];
-    const peer = nodes[at === 0 ? 1 : 0];
-    const hostKey = readFileSync(`${peerDisk}/etc/ssh/ssh_host_ed25519_key.pub`, "utf8").split(" ");
-    write(disk, `${KEYS}/known_hosts`, `${peer.name} ${hostKey[0]} ${hostKey[1]}\n`);
-    const publicKey = readFileSync(`${peerDisk}/${KEYS}/mirror_ed25519.pub`, "utf8");
-    write(disk, "root/.ssh/authorized_keys", `${authorizedKeysLine({ publicKey, from: [], program: "/usr/sbin/mirror receive" })}\n`);
-    chmodSync(`${disk}/root`, 0o700);
-    chmodSync(`${disk}/root/.ssh`, 0o700);
-  }
+async function takeKeys(disk: string, node: string, fromDisk: string, from: string): Promise<void> {
+  const exported = exportBundle(fromDisk, from);
+  if (!exported.ok) throw new Error(`keys of ${from}: ${exported.text}`);
+  const loaded = loadConfig({ etc: `${disk}/etc/cluster.d`, self: node });
+  if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
+  const planned = importSteps(exported.bundle, { root: disk, config: loaded.config, replaceHeartbeat: false });
+  if (!planned.ok) throw new Error(`keys of ${from} on ${node}: ${planned.text}`);
+  for (const { act } of planned.steps) await act();
 }
 
 function write(disk: string, path: string, text: string): void {
