@@ -1,33 +1,22 @@
-// clusterd clock-check: is this node's clock kept right, and by whom?
+// `clusterd clock-check`: is this node's clock kept right? A crontab line asks once an hour; `status` shows the answer.
 
-import { checkAndReport } from "../timesync/clock-report.ts";
-import { DRY_RUN, outcome, type Command, type Given, type Outcome } from "./command.ts";
+import { DRY_RUN, outcome } from "./command.ts";
+import type { Command, Given, Outcome } from "./command.ts";
+
+/** What nobody could say is a refusal to judge, not a wrong clock. */
+const EXITS = { 0: "ok", 1: "failed", 3: "refused" } as const;
 
 async function clockCheck(given: Given): Promise<Outcome> {
-  const { notes, exitCode, ...verdict } = await checkAndReport({
-    servers: (given.value("server") ?? "").split(",").filter((server) => server !== ""),
-    setHardwareClock: given.flag("set-hwclock"),
-    dryRun: given.flag("dry-run"),
-  });
-  const state = exitCode === 0 ? "disciplined" : exitCode === 1 ? "NOT DISCIPLINED" : "not known";
-  const quiet = given.flag("quiet") && exitCode === 0;
-  const exit = exitCode === 0 ? "ok" : exitCode === 1 ? "failed" : "refused";
-  return outcome(exit, quiet ? "" : [`clock: ${state}: ${verdict.detail}`, ...notes].join("\n"), { ...verdict, notes });
+  const { checkAndReport } = await import("../timesync/clock-report.ts");
+  const servers = given.value("server")?.split(",") ?? [];
+  const { exitCode, ...verdict } = await checkAndReport({ servers, setHardwareClock: given.flag("set-hwclock"), dryRun: given.flag("dry-run") });
+  const text = [`clock ${verdict.disciplined ? "disciplined" : "NOT disciplined"}: ${verdict.detail}`, ...verdict.notes].join("\n");
+  return outcome(EXITS[exitCode], exitCode === 0 && given.flag("quiet") ? "" : text, { ...verdict });
 }
 
-export const CLOCK_COMMANDS: readonly Command[] = [
-  {
-    usage: "clock-check", run: clockCheck, summary: "ask whether this node's clock is kept right, and note the answer for `status`",
-    options: [
-      ["--server <names>", "time servers to ask by SNTP when neither chrony nor systemd keeps the clock, separated by commas"],
-      ["--set-hwclock", "after a good check, set the hardware clock (hwclock --systohc), so that the node boots with the right time"],
-      ["--quiet", "print nothing when the clock is disciplined"],
-      DRY_RUN,
-    ],
-    examples: [
-      ["clusterd clock-check", "exit code 0: disciplined, 1: not disciplined, 3: nobody could say"],
-      ["clusterd clock-check --server ntp1,192.168.50.251 --set-hwclock --quiet", "as a crontab line"],
-    ],
-    exits: ["ok", "failed", "usage", "refused"],
-  },
-];
+export const CLOCK_COMMANDS: readonly Command[] = [{
+  usage: "clock-check", run: clockCheck, summary: "ask chrony, systemd or time servers whether this clock is right, and note it for `status`",
+  options: [["--server <names>", "time servers to ask when no time daemon answers, separated by commas"], ["--set-hwclock", "after a good check set the hardware clock, so that the node boots with the right time"], ["--quiet", "say nothing when all is well, for cron"], DRY_RUN],
+  examples: [["clusterd clock-check --set-hwclock", "as a crontab line, once a day"], ["clusterd clock-check --server ntp1.example,ntp2.example", "without a time daemon"]],
+  exits: ["ok", "failed", "refused"],
+}];

@@ -23,7 +23,8 @@ export async function serveControl(path: string, handler: (request: ControlReque
   if (await somebodyAnswers(path)) throw new Error(`another clusterd answers on ${path}: two daemons on one node cannot be`);
   rmSync(path, { force: true });
   const open = new Set<Socket>();
-  const server = createServer((socket) => {
+  // Half open: who has ended their side still gets the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.on("close", () => open.delete(socket));
     void serve(socket, handler, idle);
@@ -38,7 +39,9 @@ async function serve(socket: Socket, handler: (request: ControlRequest) => Promi
   socket.on("error", () => socket.destroy());
   const line = await readLine(socket, idle);
   const answer = "refused" in line ? { ok: false as const, text: line.refused } : await handled(line.text, handler);
-  if (!socket.destroyed) socket.end(`${JSON.stringify(answer)}\n`);
+  if (socket.destroyed) return;
+  socket.setTimeout(idle, () => socket.destroy());
+  socket.end(`${JSON.stringify(answer)}\n`);
 }
 
 async function handled(text: string, handler: (request: ControlRequest) => Promise<ControlAnswer>): Promise<ControlAnswer> {

@@ -71,7 +71,7 @@ function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): strin
     ["guards", `dead-man ${guards.deadman ? "stands by" : "MISSING"}; kernel lease ${guards.kernelLease ? "on" : "off"}${core.stalls.count === 0 ? "" : `; stalled ${core.stalls.count} times, at worst ${formatDuration(core.stalls.worst)}`}`],
     ["settings", `digest ${configuration.digest.slice(0, 8)}, loaded ${past(options.now - configuration.loaded)}${core.peer.sameConfiguration === false ? `, NOT those of ${peer}` : ""}`],
     ...core.identities.map((identity) => [nodes[identity.identity], roleText(identity)] as const),
-    ...core.identities.flatMap(({ identity, waitsFor }) => (waitsFor === null ? [] : [["waits", `${nodes[identity]}: for ${waitsFor}`] as const])),
+    ...core.identities.flatMap(({ identity, waitsFor }) => (waitsFor === null ? [] : [["waits for", `${waitsFor} (${nodes[identity]})`] as const])),
   ];
   const wrong = [...core.problems, ...(configuration.problem === null ? [] : [`new configuration refused: ${configuration.problem}`])];
   return [
