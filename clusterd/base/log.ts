@@ -6,7 +6,8 @@
 // the syslog priority stands in front (sd-daemon(3)); with `json` each line is an object.
 //
 // Logging never holds up the daemon: lines are written one after another off the event loop, and when nobody takes them
-// (a journal that hangs) they are dropped, counted and the count reported. Of winston only the logger is loaded and the
+// (a journal that hangs) they are dropped, counted and the count reported; a process that ends meanwhile waits for the one
+// write under way (libuv), so its supervisor must be ready to kill it. Of winston only the logger is loaded and the
 // stream below is ours: its own transports would cost another 6 MB resident.
 
 import { write } from "node:fs";

@@ -27,7 +27,8 @@ type Sections<F extends Readonly<Record<string, Options>>> = { readonly [S in ke
 export function readSections<F extends Readonly<Record<string, Options>>>(text: string, file: string, tables: F, optional: readonly (keyof F)[], problems: Problem[]): Sections<F> {
   const style = Object.hasOwn(tables, "") ? "flat" : "sections";
   const found = parseIni(text, file, style);
-  problems.push(...found.problems);
+  // One by one: a spread of a hundred thousand arguments would be more than the stack holds.
+  for (const one of found.problems) problems.push(one);
   const names = Object.keys(tables);
   for (const { name, line } of found.sections) {
     if (!names.includes(name)) problems.push(problem(file, line, `unknown section [${name}]`, didYouMean(name, names)));
@@ -67,7 +68,7 @@ function readSection({ file, name, opened, present, keys, broken, table, others,
     const read = option.kind.read(key);
     values[key.key] = read.value;
     lines.set(key.key, read.lines ?? []);
-    problems.push(...read.faults.map(({ line, message, hint }) => problem(file, line, `${prefix}${message}`, hint)));
+    for (const { line, message, hint } of read.faults) problems.push(problem(file, line, `${prefix}${message}`, hint));
   }
   for (const [key, option] of Object.entries(table)) {
     if (given.some((one) => one.key === key) || broken.includes(key)) continue;

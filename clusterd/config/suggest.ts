@@ -16,11 +16,14 @@ export function distance(from: string, to: string): number {
   return last[to.length] ?? 0;
 }
 
+/** A third of a name's letters may be wrong. */
+const tolerance = (name: string): number => Math.max(1, Math.floor(name.length / 3));
+
 /** The nearest of `known`, or null when none is near enough to be meant. Case does not count. */
 export function suggest(word: string, known: readonly string[]): string | null {
-  if (word.length > 40) return null;
-  const near = known.map((name) => ({ name, far: distance(word.toLowerCase(), name.toLowerCase()) })).sort((a, b) => a.far - b.far)[0];
-  return near !== undefined && near.far <= Math.max(1, Math.floor(near.name.length / 3)) ? near.name : null;
+  const near = known.filter((name) => Math.abs(name.length - word.length) <= tolerance(name))
+    .map((name) => ({ name, far: distance(word.toLowerCase(), name.toLowerCase()) })).sort((a, b) => a.far - b.far)[0];
+  return near !== undefined && near.far <= tolerance(near.name) ? near.name : null;
 }
 
 /** "Did you mean deadtime?", or the whole choice when nothing is near. */
