@@ -1,6 +1,6 @@
 // The command line as a whole: every command with its help, and how an outcome is said.
 //
-// Each group of commands is a file, loaded only when one of its commands is asked for or help is wanted.
+// What is slow to load (ssh2, execa) is loaded by the command that needs it.
 
 import { Command as Commander, CommanderError } from "commander";
 import type { Command, Given, Outcome } from "./command.ts";
@@ -27,6 +27,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
   const program = new Commander("clusterd")
     .description("Two Linux servers that stand in for each other.")
     .exitOverride()
+    .helpCommand(false)
     .showSuggestionAfterError()
     .addHelpText("after", `\n\`clusterd COMMAND --help\` shows examples. The mirror has a command of its own: \`mirror --help\`.\n${exitHelp()}`);
   let exit: number = EXIT.ok;

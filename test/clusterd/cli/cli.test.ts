@@ -1,0 +1,156 @@
+// The real program, with the test in the place of the daemon.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
+import { status } from "../status/sample.ts";
+import { PROJECT, Pair, run } from "./pair.ts";
+
+let pair: Pair;
+before(async () => { pair = await new Pair().start(); });
+after(() => pair.close());
+beforeEach(() => {
+  for (const self of [0, 1] as const) {
+    pair.nodes[self].status = status(self);
+    pair.nodes[self].asked.length = 0;
+    pair.nodes[self].answer = async () => ({ ok: true, text: "done" });
+  }
+});
+
+test("every command shows examples, --json and its exit codes", async () => {
+  const { out, code } = await run(["--help"]);
+  assert.equal(code, EXIT.ok);
+  const names = [...out.matchAll(/^ {2}([a-z][a-z-]+) .*\[options\]/gm)].map((match) => match[1] as string).filter((name) => name !== "keys");
+  assert.ok(names.length >= 17, names.join(" "));
+  const help = await Promise.all([...names.map((name) => [name]), ["keys", "export"], ["keys", "import"]].filter(([name]) => name !== "daemon").map((words) => run([...words, "--help"])));
+  for (const { out: text } of help) {
+    assert.match(text, /^Examples:$/m, text);
+    assert.match(text, /--json/, text);
+    assert.match(text, /^Exit codes:\n {2}\d/m, text);
+  }
+});
+
+test("a misspelt command is wrong use, with a suggestion", async () => {
+  const said = await run(["swichover"]);
+  assert.equal(said.code, EXIT.usage);
+  assert.match(said.err, /Did you mean switchover\?/);
+});
+
+test("status --local prints this node; --json one object", async () => {
+  const [node] = pair.nodes;
+  const text = await node.clusterd("status", "--local");
+  assert.equal(text.code, EXIT.ok, text.err);
+  assert.match(text.out, /^cluster sample, balanced profile/);
+  assert.doesNotMatch(text.out, /\x1b/, "no colours into a pipe");
+  const json = JSON.parse((await node.clusterd("status", "--local", "--json")).out) as { version: number; nodes: unknown[] };
+  assert.equal(json.version, 1);
+  assert.deepEqual(json.nodes, [status(0)]);
+});
+
+test("status of a node without its daemon says so and exits with 4", async () => {
+  const said = await run(["status", "--local"], { ...pair.nodes[0].env, CLUSTERD_RUN: "/nowhere" });
+  assert.equal(said.code, EXIT.notRunning);
+  assert.match(said.out, /serv1: not reachable\n {2}clusterd is not running here/);
+});
+
+test("status shows an unreachable peer, and what this node knows of it", async () => {
+  const said = await pair.nodes[0].clusterd("status");
+  assert.equal(said.code, EXIT.unreachable);
+  assert.match(said.out, /serv2, as far as serv1 knows/);
+  assert.match(said.out, /^serv2: not reachable$/m);
+});
+
+test("history gives the last decisions with their reasons", async () => {
+  pair.nodes[0].status = status(0, { history: [1, 2, 3].map((n) => ({ wall: n, level: "info", event: `event${n}`, identity: null, because: `reason ${n}` })) });
+  const said = await pair.nodes[0].clusterd("history", "--last", "2");
+  assert.deepEqual(said.out.trim().split("\n").map((line) => line.replace(/^.*?  /, "")), ["event2: reason 2", "event3: reason 3"]);
+  assert.equal((await pair.nodes[0].clusterd("history", "--last", "many")).code, EXIT.usage);
+});
+
+test("switchover asks the own daemon for the identity at home, and returns when the other owner is known", async () => {
+  const [node] = pair.nodes;
+  node.answer = async () => { setTimeout(() => node.holds(1), 100); return { ok: true, text: "handed over" }; };
+  const said = await node.clusterd("switchover", "--json");
+  assert.equal(said.code, EXIT.ok, said.out);
+  assert.deepEqual(node.asked, [{ ask: "command", verb: "switchover", node: "serv1" }]);
+  const { moves } = JSON.parse(said.out) as { moves: { identity: string; to: string; took_ms: number }[] };
+  assert.equal(moves[0]?.to, "serv2");
+  assert.ok((moves[0]?.took_ms ?? 0) >= 100, "the time until the new owner was in place");
+});
+
+test("a switchover that the daemon refuses is a refusal with its reason", async () => {
+  pair.nodes[0].answer = async () => ({ ok: false, text: "the peer is not in sync" });
+  const said = await pair.nodes[0].clusterd("switchover");
+  assert.equal(said.code, EXIT.refused);
+  assert.match(said.err + said.out, /serv1: the peer is not in sync/);
+});
+
+test("failback with everything at home does nothing", async () => {
+  const said = await pair.nodes[0].clusterd("failback");
+  assert.equal(said.code, EXIT.ok);
+  assert.match(said.out, /both identities are at home/);
+  assert.deepEqual(pair.nodes[0].asked, []);
+});
+
+test("--dry-run says who would be asked, and asks nobody", async () => {
+  for (const words of [["switchover"], ["clear"], ["force-own", "serv2"], ["confirm-dead", "serv2"], ["leave"], ["reload"], ["stop"], ["restart"]]) {
+    const said = await pair.nodes[0].clusterd(...words, "--dry-run");
+    assert.equal(said.code, EXIT.ok, `${words.join(" ")}: ${said.err}`);
+    assert.match(said.out, /Nothing was done\./);
+  }
+  assert.deepEqual(pair.nodes[0].asked, []);
+});
+
+test("an unknown node is wrong use, with a suggestion", async () => {
+  for (const verb of ["switchover", "failback", "force-own"]) {
+    const said = await pair.nodes[0].clusterd(verb, "serv3");
+    assert.equal(said.code, EXIT.usage);
+    assert.match(said.err, /there is no node serv3\. Did you mean serv/);
+  }
+});
+
+test("force-own without a terminal wants the node's name, and takes no other", async () => {
+  const [node] = pair.nodes;
+  assert.equal((await node.clusterd("force-own", "serv1")).code, EXIT.refused);
+  assert.equal((await node.clusterd("force-own", "serv1", "--yes-i-have-checked", "serv2")).code, EXIT.refused);
+  assert.deepEqual(node.asked, []);
+  assert.equal((await node.clusterd("force-own", "serv1", "--yes-i-have-checked", "serv1")).code, EXIT.ok);
+  assert.deepEqual(node.asked, [{ ask: "command", verb: "force-own", node: "serv1" }]);
+});
+
+test("a node cannot be told that it is dead itself", async () => {
+  assert.equal((await pair.nodes[0].clusterd("confirm-dead", "serv1", "--yes-i-have-checked", "serv1")).code, EXIT.usage);
+  assert.deepEqual(pair.nodes[0].asked, []);
+});
+
+test("clear, leave, reload, stop and restart reach the daemon, and its refusal is shown", async () => {
+  const [node] = pair.nodes;
+  for (const word of ["clear", "leave", "reload", "stop", "restart"]) assert.equal((await node.clusterd(word)).code, EXIT.ok);
+  assert.deepEqual(node.asked.map((request) => ("verb" in request ? request.verb : request.ask)), ["clear", "leave", "reload", "stop", "restart"]);
+  node.answer = async () => ({ ok: false, text: "the old configuration stays in force: cluster.conf:3" });
+  const said = await node.clusterd("reload");
+  assert.equal(said.code, EXIT.usage);
+  assert.match(said.err, /stays in force/);
+});
+
+test("check gives the verdict on a folder", async () => {
+  const said = await run(["check", `${PROJECT}/cluster.d`, "--node", "serv1", "--json"]);
+  assert.equal(said.code, EXIT.ok, said.err);
+  assert.equal((JSON.parse(said.out) as { ok: boolean }).ok, true);
+  assert.equal((await run(["check", "/nowhere"])).code, EXIT.usage);
+});
+
+test("explain prints the rows of the table, and knows what was meant", async () => {
+  assert.match((await run(["explain", "standby", "peer-silent"])).out, /if may-claim → claiming/);
+  assert.match((await run(["explain", "standbye"])).err, /Did you mean standby\?/);
+  assert.match((await run(["explain"])).out, /Roles: waiting, standby/);
+});
+
+test("the daemon and the answers to the peer load nothing of the command line", async () => {
+  const trace = `data:text/javascript,import { registerHooks } from "node:module"; registerHooks({ load(url, context, next) { process.stderr.write("LOADED " %2B url %2B "\\n"); return next(url, context); } });`;
+  for (const words of [["daemon", "--help"], ["answer"]]) {
+    const said = await run(words, { NODE_OPTIONS: `--import=${JSON.stringify(trace)}` });
+    assert.match(said.err, /LOADED file:.*cli\.ts/, said.err);
+    assert.doesNotMatch(said.err, /LOADED .*(commander|ssh2|execa|program\.ts)/);
+  }
+});
