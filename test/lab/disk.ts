@@ -27,6 +27,8 @@ export async function installDisks(nodes: readonly [NodeFacts, NodeFacts], disks
     write(disk, "etc/cron.d/clusterd", readFileSync(CRONTAB, "utf8"));
     if (profile !== null) setProfile(`${disk}/etc/cluster.d/cluster.conf`, profile);
   }
+  write(disks[0], "srv/www/index.html", "<title>sample</title><p>A page of serv1's web server.</p>\n");
+  write(disks[1], "srv/files/README", "What serv2 serves.\n");
   await makeKeys(nodes, disks);
 }
 

@@ -95,7 +95,7 @@ export class Lab {
     const run = `${this.folder}/${node}/run`;
     rmSync(`${run}/ready`, { force: true });
     writeFileSync(`${run}/options`, `daemon=${this.#state().daemon ? "yes" : "no"}\n`);
-    const shell = startInGroup(this.#nodeGroup(node), `${this.folder}/${node}/console.log`, [
+    const shell = startInGroup(this.group(node), `${this.folder}/${node}/console.log`, [
       "unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation", "private",
       "sh", `${HERE}/node/boot`, node, `${this.folder}/${node}`, `${LABS}/root`, PROJECT,
     ]);
@@ -114,6 +114,8 @@ export class Lab {
     const first = this.#first(node);
     const out = await this.#switch(["perl", `${HERE}/wire/cut-power.pl`, String(first.pid), ...cables.NICS.map((nic) => cables.portOf(node, nic))]);
     await until(`${node} to be dead`, 5000, () => !isAlive(first));
+    // TCP connections cut in mid-flight can keep the dead network namespace, and so its NICs, for minutes.
+    await this.#switch(["ip", "-force", "-batch", "-"], cables.NICS.map((nic) => `link del ${cables.portOf(node, nic)}\n`).join("")).catch(ignoreVanishedPort);
     const [from, to] = out.trim().split(" ").map(Number);
     return { from_ms: from!, to_ms: to! };
   }
@@ -126,11 +128,11 @@ export class Lab {
   /** Stops all processes of the node; its kernel lives on and answers ping. */
   async freeze(node: string): Promise<void> {
     this.#first(node);
-    await this.#nodeGroup(node).freeze();
+    await this.group(node).freeze();
   }
 
   async thaw(node: string): Promise<void> {
-    await this.#nodeGroup(node).thaw();
+    await this.group(node).thaw();
   }
 
   // ---- cables ----------------------------------------------------------------------------------------------------
@@ -164,7 +166,7 @@ export class Lab {
   onNode(node: string, command: readonly string[]): [string, string[]] {
     const pid = String(this.#first(node).pid);
     const environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", `TERM=${process.env["TERM"] ?? "dumb"}`];
-    return ["sh", ["-c", JOIN, this.#nodeGroup(node).joinFile, "nsenter", "-t", pid, "-a", "--", "env", "-i", ...environment, ...command]];
+    return ["sh", ["-c", JOIN, this.group(node).joinFile, "nsenter", "-t", pid, "-a", "--", "env", "-i", ...environment, ...command]];
   }
 
   /** The command that runs a program of this machine on the LAN, as a client. */
@@ -222,7 +224,7 @@ export class Lab {
   #makeFolders(nodes: readonly [NodeFacts, NodeFacts]): void {
     for (const { name } of nodes) {
       for (const part of ["disk", "work", "mnt", "run"]) mkdirSync(`${this.folder}/${name}/${part}`, { recursive: true });
-      this.#nodeGroup(name).create();
+      this.group(name).create();
     }
     this.#group.child("rig").create();
   }
@@ -286,7 +288,8 @@ export class Lab {
 
   // ---- state -----------------------------------------------------------------------------------------------------
 
-  #nodeGroup(node: string): Cgroup {
+  /** The node's processes. */
+  group(node: string): Cgroup {
     return this.#group.child(node);
   }
 
@@ -328,5 +331,5 @@ export class Lab {
 const quietly = (options: Options): Options => options.input === undefined ? { stdin: "ignore", ...options } : options;
 
 function ignoreVanishedPort(error: Error): void {
-  if (!/Cannot find device/.test(error.message)) throw error;
+  if (!/Cannot find device|Command failed -:/.test(error.message)) throw error;
 }

@@ -23,8 +23,8 @@ export interface Outage {
 
 const GAP = 6;
 
-/** `now`: end of the report, for a gap that is still open. Only gaps that end after `since` count. */
-export function judgeOutage(log: string, since = 0): Outage {
+/** Only gaps that end after `since` count. `patience`: no answer for so long is a gap, also where the log ends. */
+export function judgeOutage(log: string, since = 0, patience = GAP): Outage {
   const gaps: Gap[] = [];
   let beat = { last: 0, now: 0 };
   let first: number | null = null;
@@ -37,7 +37,7 @@ export function judgeOutage(log: string, since = 0): Outage {
     } else if (kind === "G" && b >= since) gaps.push({ at_ms: a, ms: round(b - a), client_late_ms: c });
   }
   const silentSince = beat.last === 0 ? first ?? 0 : beat.last;
-  const answering = beat.now - silentSince <= GAP;
+  const answering = beat.now - silentSince <= patience;
   if (!answering && beat.now >= since) gaps.push({ at_ms: silentSince, ms: round(beat.now - silentSince), client_late_ms: 0 });
   return { longest_ms: Math.max(0, ...gaps.map(({ ms }) => ms)), gaps, answering };
 }
