@@ -31,13 +31,15 @@ export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
   const { self, cluster } = config;
   const other: Index = self === 0 ? 1 : 0;
   const [own, peer] = [config.nodes[self], config.nodes[other]];
-  const sentWall = new Float64Array(REMEMBERED);
+  const sent: { readonly seq: number; readonly wall: WallTime }[] = [];
   let boot = "";
   let filter = createOffsetFilter();
 
-  function measure(beat: Heartbeat, wall: WallTime): void {
-    const sent = beat.echo !== null && beat.echo.boot === boot ? (sentWall[beat.echo.seq % REMEMBERED] ?? 0) : 0;
-    if (sent > 0 && beat.echo !== null) filter = addSample(filter, { t1: sent, t2: beat.echo.heardWall, t3: beat.sentWall, t4: wall });
+  function measure({ echo, sentWall }: Heartbeat, wall: WallTime): void {
+    if (echo === null || echo.boot !== boot) return;
+    const question = sent[echo.seq % REMEMBERED];
+    // An echo of something older than we remember has another's place.
+    if (question?.seq === echo.seq) filter = addSample(filter, { t1: question.wall, t2: echo.heardWall, t3: sentWall, t4: wall });
   }
 
   const events = (name: LinkName): LinkEvents => ({
@@ -65,7 +67,7 @@ export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
     start: async () => void (await Promise.all(links.map((link) => link.start()))),
     send(beat) {
       boot = beat.boot;
-      sentWall[beat.seq % REMEMBERED] = beat.sentWall;
+      sent[beat.seq % REMEMBERED] = { seq: beat.seq, wall: beat.sentWall };
       for (const link of links) link.send(encodeHeartbeat(beat, link.name, keys));
     },
     offset: () => offsetOf(filter),

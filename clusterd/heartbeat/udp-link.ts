@@ -2,7 +2,8 @@
 //
 // The private link binds this node's heartbeat address. The LAN link binds no address, because addresses come and go
 // there with the identities; it also gets the private packets while the private socket is not there, and those fail
-// its key like any stranger's. Both use one port, hence reuseAddr: two daemons on a node must be prevented elsewhere.
+// its key like any stranger's. Both use one port, hence reuseAddr, and with it Linux lets every user bind the same port too
+// and receive in our place: choose one below 1024. Two daemons on a node must be prevented elsewhere.
 //
 // Not here: what a packet means, or whether a link is late; that is the core's judgement from what was heard.
 

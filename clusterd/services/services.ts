@@ -33,12 +33,16 @@ export interface ServicesOutcome {
   readonly each: readonly ServiceOutcome[];
 }
 
+export type ServicesConfig = Pick<Config, "services" | "nodes">;
+
 /** None of these rejects; what fails is in the outcome. */
 export interface Services {
   start(identity: Index): Promise<ServicesOutcome>;
   stop(identity: Index): Promise<ServicesOutcome>;
   /** Does each service run? One that cannot be asked counts as well. Waits for nothing and changes nothing. */
   check(identity: Index): Promise<ServicesOutcome>;
+  /** From now on by this configuration. What runs or waits keeps its place: a stop still cancels a start from before. */
+  use(config: ServicesConfig): void;
 }
 
 /** Where things are; tests have their own. */
@@ -63,7 +67,8 @@ const DONE: Record<ServiceVerb, string> = { start: "started", stop: "stopped", c
 
 type Waiting = { last: Promise<unknown>; readonly starts: Set<AbortController> };
 
-export function createServices(config: Pick<Config, "services" | "nodes">, log: Log, places: ServicePlaces = PLACES): Services {
+export function createServices(initial: ServicesConfig, log: Log, places: ServicePlaces = PLACES): Services {
+  let config = initial;
   const waiting: readonly [Waiting, Waiting] = [newQueue(), newQueue()];
   const of = (identity: Index): readonly ServiceConfig[] => config.services
     .filter(({ home }) => home === identity)
@@ -146,6 +151,7 @@ export function createServices(config: Pick<Config, "services" | "nodes">, log: 
       return queue(identity, () => each("stop", identity, of(identity).toReversed()));
     },
     check: (identity) => each("check", identity, of(identity)),
+    use: (next) => { config = next; },
   };
 }
 

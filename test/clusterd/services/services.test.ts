@@ -216,3 +216,14 @@ test("systemd units are started, stopped and asked by systemctl", async (t) => {
   assert.match(checked.detail, /0 of 1 service running.*web: does not run/);
   assert.deepEqual(story(), ["systemctl start lighttpd.service", "systemctl is-active lighttpd.service", "systemctl stop lighttpd.service", "systemctl is-active lighttpd.service"]);
 });
+
+test("a new configuration is used at once, and a stop still cancels the start from before", async (t) => {
+  const { services, script, story, pids } = scene(t);
+  const all = services(service("slow", init(script("init.d/slow", "echo $$ >>left\nsleep 60"))));
+  const starting = all.start(0);
+  await until(() => pids("left").length === 1, "the start has begun");
+  all.use({ services: [service("new", init(script("init.d/new")))], nodes: [{ name: "serv1" } as NodeConfig, { name: "serv2" } as NodeConfig] });
+  const [started, stopped] = await Promise.all([starting, all.stop(0)]);
+  assert.deepEqual([started.ok, stopped.ok], [false, true]);
+  assert.deepEqual(story(), ["slow start", "new stop"]);
+});
