@@ -144,7 +144,9 @@ class Keeper {
     if (standby && now === undefined) {
       const trees = job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path);
       const watching = await watchStandby(job.name, trees, (paths) => this.#standbyEdited(job.name, paths), (text) => this.#log.warn("mirror.watch", { job: job.name, because: text }));
-      if (watching !== "later") this.#watched.set(job.name, watching);
+      if (watching === "later") return;
+      this.#watched.set(job.name, watching);
+      if (watching !== "not") this.#log.info("mirror.watching", { job: job.name, because: "standby: an edit here would be undone by the owner's next run" });
     } else if (!standby && now !== undefined) {
       this.#watched.delete(job.name);
       if (now !== "not") await now.close();

@@ -117,11 +117,20 @@ export class Pair {
 
   static async make(mirrorSection: (data: string) => string): Promise<Pair> {
     const pair = new Pair(mkdtempSync("/tmp/cm-"), await ownNetwork());
-    for (const folder of [pair.data, pair.dataTwo, join(pair.home, "etc/serv1"), join(pair.home, "etc/serv2")]) mkdirSync(folder, { recursive: true });
-    pair.#configuration(mirrorSection(pair.data));
-    await pair.#startSshd();
-    for (const node of [pair.one, pair.two]) { await node.journal(12, 0); await node.serve(); }
+    try {
+      await pair.#setUp(mirrorSection);
+    } catch (error) {
+      await pair.close();
+      throw error;
+    }
     return pair;
+  }
+
+  async #setUp(mirrorSection: (data: string) => string): Promise<void> {
+    for (const folder of [this.data, this.dataTwo, join(this.home, "etc/serv1"), join(this.home, "etc/serv2")]) mkdirSync(folder, { recursive: true });
+    this.#configuration(mirrorSection(this.data));
+    await this.#startSshd();
+    for (const node of [this.one, this.two]) { await node.journal(12, 0); await node.serve(); }
   }
 
   #configuration(section: string): void {
@@ -144,7 +153,7 @@ export class Pair {
     appendFileSync(join(this.one.root, "state/keys/known_hosts"), `serv2 ${readFileSync(at("pin"), "utf8")}`);
     writeFileSync(at("sshd_config"), `ListenAddress 10.77.0.2\nListenAddress 192.168.77.12\nPort ${PORT}\nHostKey ${at("hostkey")}\nAuthorizedKeysFile ${at("authorized")}\nStrictModes no\nPidFile none\nUsePAM no\nPermitRootLogin forced-commands-only\nPasswordAuthentication no\n`);
     mkdirSync("/run/sshd", { recursive: true, mode: 0o755 }); // sshd(8) wants it; empty and root's
-    this.#sshd = spawn("nsenter", [...this.#inside, "unshare", "--mount", "sh", "-eu", "-c", 'mount --bind "$1" "$2"; exec "$3" -D -e -f "$4"', "sh", this.dataTwo, this.data, SSHD, at("sshd_config")], { stdio: ["ignore", "ignore", "pipe"], detached: true });
+    this.#sshd = spawn("nsenter", [...this.inside, "unshare", "--mount", "sh", "-eu", "-c", 'mount --bind "$1" "$2"; exec "$3" -D -e -f "$4"', "sh", this.dataTwo, this.data, SSHD, at("sshd_config")], { stdio: ["ignore", "ignore", "pipe"], detached: true });
     let log = "";
     await new Promise<void>((resolve, reject) => {
       this.#sshd?.stderr?.on("data", (text) => { log += String(text); if (/listening on 192.168.77.12/.test(log)) resolve(); });
@@ -152,24 +161,25 @@ export class Pair {
     });
   }
 
-  get #inside(): readonly string[] { return ["--net", "--target", String(this.#network.pid), "--"]; }
+  /** Words before a command that put it into the pair's network. */
+  get inside(): readonly string[] { return ["--net", "--target", String(this.#network.pid), "--"]; }
 
   /** Runs a command of serv1 (or serv2) with that node's folders. */
   mirror(...words: readonly string[]): Promise<Result> { return this.run(this.one, "mirror/bin/mirror", words); }
 
   run(node: Node, program: string, words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
-    return result("nsenter", [...this.#inside, join(PROJECT, program), ...words], { ...process.env, ...node.env, ...env });
+    return result("nsenter", [...this.inside, join(PROJECT, program), ...words], { ...process.env, ...node.env, ...env });
   }
 
   /** What a thief of the mirror's key could send: any words, through the real sshd. */
   ssh(...words: readonly string[]): Promise<Result> {
     const key = join(this.one.root, "state/keys");
-    return result("nsenter", [...this.#inside, "ssh", "-F", "none", "-T", "-p", String(PORT), "-i", `${key}/mirror_ed25519`, "-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${key}/known_hosts`, "-o", "HostKeyAlias=serv2", "-o", `ControlPath=${this.home}/c`, "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "root@10.77.0.2", ...words], process.env);
+    return result("nsenter", [...this.inside, "ssh", "-F", "none", "-T", "-p", String(PORT), "-i", `${key}/mirror_ed25519`, "-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${key}/known_hosts`, "-o", "HostKeyAlias=serv2", "-o", `ControlPath=${this.home}/c`, "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "root@10.77.0.2", ...words], process.env);
   }
 
   /** One command line of `ip` and the like, in the pair's network. */
   async network(line: string): Promise<void> {
-    const done = await result("nsenter", [...this.#inside, ...line.split(" ")], process.env);
+    const done = await result("nsenter", [...this.inside, ...line.split(" ")], process.env);
     if (done.code !== 0) throw new Error(done.stderr);
   }
 
@@ -206,8 +216,8 @@ export async function result(program: string, words: readonly string[], env: Nod
 
 /** An unnamed network namespace that lives as long as the process in it. */
 async function ownNetwork(): Promise<ChildProcess> {
-  const script = "ip link set lo up; for a in 10.77.0.1 10.77.0.2 192.168.77.11 192.168.77.12; do ip addr add $a/32 dev lo; done; echo up; exec sleep 600";
-  const child = spawn("unshare", ["--net", "sh", "-eu", "-c", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const script = "ip link set lo up; for a in 10.77.0.1 10.77.0.2 192.168.77.11 192.168.77.12; do ip addr add $a/32 dev lo; done; echo up; exec cat";
+  const child = spawn("unshare", ["--net", "sh", "-eu", "-c", script], { stdio: ["pipe", "pipe", "inherit"] }); // cat ends with our end of its input
   await Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => { throw new Error("no network namespace of our own"); })]);
   return child;
 }
