@@ -1,6 +1,8 @@
 // The real program, with the test in the place of the daemon.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
 import { status } from "../status/sample.ts";
@@ -117,6 +119,27 @@ test("force-own without a terminal wants the node's name, and takes no other", a
   assert.equal((await node.clusterd("force-own", "serv1", "--yes-i-have-checked", "serv1")).code, EXIT.ok);
   assert.deepEqual(node.asked, [{ ask: "command", verb: "force-own", node: "serv1" }]);
 });
+
+test("force-own on a terminal says what it means, and goes on only when the name is typed", { skip: existsSync("/usr/bin/script") ? false : "needs script(1) for a terminal" }, async () => {
+  const [node] = pair.nodes;
+  assert.match(await typed(node.env, "no"), /whatever the other node does[^]*not confirmed: nothing was done/);
+  assert.deepEqual(node.asked, []);
+  assert.match(await typed(node.env, "serv1"), /Type serv1 to go on[^]*done/);
+  assert.deepEqual(node.asked, [{ ask: "command", verb: "force-own", node: "serv1" }]);
+});
+
+/** `clusterd force-own serv1` on a terminal, where a person answers the question with `word`. */
+function typed(env: Readonly<Record<string, string>>, word: string): Promise<string> {
+  return new Promise((resolve) => {
+    const child = spawn("/usr/bin/script", ["-qec", `${PROJECT}/clusterd/bin/clusterd force-own serv1`, "/dev/null"], { env: { PATH: process.env["PATH"], ...env }, stdio: ["pipe", "pipe", "inherit"] });
+    let said = "";
+    child.stdout.on("data", (data) => {
+      if (!said.includes("to go on") && (said + String(data)).includes("to go on")) child.stdin.write(`${word}\n`);
+      said += String(data);
+    });
+    child.on("close", () => resolve(said));
+  });
+}
 
 test("a node cannot be told that it is dead itself", async () => {
   assert.equal((await pair.nodes[0].clusterd("confirm-dead", "serv1", "--yes-i-have-checked", "serv1")).code, EXIT.usage);
