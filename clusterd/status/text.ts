@@ -6,6 +6,7 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 import { formatDuration } from "../base/time.ts";
 import type { Duration, WallTime } from "../base/time.ts";
+import { ROLES } from "../core/model.ts";
 import type { IdentitySummary, Index, Role } from "../core/model.ts";
 import type { NodeView } from "../commands/look.ts";
 import type { NodeStatus } from "./control.ts";
@@ -38,10 +39,21 @@ export function statusText(views: readonly NodeView[], options: TextOptions): st
 function owners(known: readonly NodeStatus[], { nodes }: NodeStatus, { now, zone }: TextOptions, paint: Paint): string {
   const rows = ([0, 1] as const).map((identity) => {
     const holders = known.filter(({ core }) => HOLDING.includes(core.identities[identity].role));
-    const [teller] = [...holders, ...known].map(({ core }) => core.identities[identity]);
-    return teller === undefined ? [] : [nodes[identity], paintOwner(ownerText(known, holders, identity, nodes), paint), since(teller.since, now, zone), clean(teller.because)];
+    const [teller] = [...holders, ...known];
+    if (teller === undefined) return [];
+    const said = teller.core.identities[identity];
+    return [nodes[identity], paintOwner(ownerText(known, holders, identity, nodes), paint), since(said.since, now, zone), clean(whyHeld(teller, identity) ?? said.because)];
   });
   return table([["IDENTITY", "HELD BY", "SINCE", "BECAUSE"], ...rows], paint);
+}
+
+/** Why an owner came to own: what began the chain of roles that ended in it, not its last link. Null when it is not remembered. */
+function whyHeld({ core, history, nodes }: NodeStatus, identity: Index): string | null {
+  if (core.identities[identity].role !== "owner") return null;
+  const roles = history.filter((each) => each.identity === nodes[identity] && (ROLES as readonly string[]).includes(each.event.replace("identity.", "")));
+  const before = roles.findLastIndex(({ event }) => !["identity.claiming", "identity.acquiring", "identity.raising", "identity.owner"].includes(event));
+  const chain = roles.slice(before + 1);
+  return chain.some(({ event }) => event === "identity.owner") ? chain.find(({ event }) => event !== "identity.owner" && event !== "identity.raising")?.because ?? null : null;
 }
 
 function ownerText(known: readonly NodeStatus[], holders: readonly NodeStatus[], identity: Index, nodes: readonly [string, string]): string {

@@ -30,6 +30,14 @@ test("an identity that is away is told by the node that holds it", () => {
   assert.match(line(text, "serv1 "), /serv2 \(away\).*claim aloud$/);
 });
 
+test("why an owner owns is what began its takeover, not the last step of it", () => {
+  const steps = [["releasing", "an older story"], ["standby", "the peer owns it now"], ["claiming", "the peer is silent: claim aloud"], ["acquiring", "the claim is complete"], ["raising", "the epoch is on disk"], ["owner", "it is up"], ["services-started", "1 service"]];
+  const history = steps.map(([event, because]) => ({ wall: NOW, level: "info", event: `identity.${event}`, identity: "serv1", because: because ?? "" }));
+  const text = (of: typeof history): string => line(statusText([{ node: "serv1", status: status(0, { history: of }) }], options), "serv1 ");
+  assert.match(text(history), /the peer is silent: claim aloud$/);
+  assert.match(text(history.slice(-2)), /the identity goes home$/, "as the daemon says it, when the beginning is forgotten");
+});
+
 test("two holders are shouted, not averaged", () => {
   const both = [0, 1].map((self) => ({ node: `serv${self + 1}`, status: status(self as 0 | 1, { core: summary(self as 0 | 1, { identities: [identity(0, 0), identity(1, 1)] }) }) }));
   assert.match(line(statusText(both, options), "serv1 "), /serv1 AND serv2!/);
