@@ -5,7 +5,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
-import { readState, showNic } from "./nic-state.ts";
+import { readState, SHOW_ALL } from "./nic-state.ts";
 import type { WaitingIp } from "./waiting-ip.ts";
 
 export interface CarrierWatch {
@@ -26,26 +26,22 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
   let poll: NodeJS.Timeout | null = null;
   let closed = false;
 
-  async function look(nic: string): Promise<void> {
-    if (closed || paused.has(nic)) return;
-    const answer = await ip.ask([], [showNic(nic)]);
-    if (closed || paused.has(nic)) return;
-    // An `ip` that died of something else says nothing about the NIC; one that cannot find it does.
-    if (!answer.ok && !/does not exist|Cannot find device|No such device/.test(answer.reason)) return;
-    const up = answer.ok && (readState(answer.answers[0])?.carrier ?? false);
-    if (known.get(nic) === up) return;
+  async function look(): Promise<void> {
+    const answer = await ip.ask([], [SHOW_ALL]);
+    if (closed || !answer.ok) return;
+    for (const nic of nics) judge(nic, readState(answer.answers[0], nic)?.carrier ?? false);
+  }
+
+  function judge(nic: string, up: boolean): void {
+    if (paused.has(nic) || known.get(nic) === up) return;
     known.set(nic, up);
     changed(nic, up, monotonicNow());
   }
 
-  const lookAtAll = (): void => { for (const nic of nics) void look(nic); };
-
   function listen(): void {
     const started = spawn("ip", ["-o", "monitor", "link"], { stdio: ["ignore", "pipe", "ignore"] });
     monitor = started;
-    started.stdout.setEncoding("utf8").on("data", (text: string) => {
-      for (const nic of nics) if (new RegExp(`(^|\\s)${nic}[@:]`).test(text)) void look(nic);
-    });
+    started.stdout.on("data", () => { void look(); });
     const again = (): void => {
       if (closed || monitor !== started) return;
       monitor = null;
@@ -58,15 +54,15 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
     start: () => {
       if (monitor !== null) return;
       listen();
-      poll = setInterval(lookAtAll, POLL);
-      lookAtAll();
+      poll = setInterval(() => { void look(); }, POLL);
+      void look();
     },
     pause: (nic) => { paused.set(nic, (paused.get(nic) ?? 0) + 1); },
     resume: (nic) => {
       const left = (paused.get(nic) ?? 1) - 1;
       if (left > 0) return void paused.set(nic, left);
       paused.delete(nic);
-      void look(nic);
+      void look();
     },
     close: () => {
       closed = true;

@@ -130,8 +130,9 @@ export function createDeadMan(events: DeadManEvents): DeadMan {
     close: () => {
       closed = true;
       if (timer !== null) clearInterval(timer);
-      // Not SIGTERM: leases that are still running, if any, run to their end.
-      child?.stdin.end();
+      // With a lease still running it is left to its work, and ends after it.
+      if (leases.size === 0) child?.kill("SIGKILL");
+      else child?.stdin.end();
     },
   };
 }

@@ -56,7 +56,8 @@ export function rules(plans: readonly NicPlan[], lives: readonly Duration[], por
     ...plans.map(({ mac, identity }) => `add rule ${TABLE} out-${nic} ether saddr ${mac} ${element(identity)} != @lease counter drop`),
   ]);
   const renewals = plans.flatMap(({ identity }) => [
-    `${datagram(codeOf("end", identity, 0))} delete @lease { ${element(identity)} } drop`,
+    // Not `delete`: a set does not count such deletions, and is full for good after as many releases as it has places.
+    `${datagram(codeOf("end", identity, 0))} ${element(identity)} @lease update @lease { ${element(identity)} timeout 1ms } drop`,
     ...lives.flatMap((life, index) => {
       const touch = `update @lease { ${element(identity)} timeout ${life}ms }`;
       return [
@@ -67,7 +68,7 @@ export function rules(plans: readonly NicPlan[], lives: readonly Duration[], por
   ]);
   return [
     `add table ${TABLE}`,
-    `add set ${TABLE} lease { typeof numgen inc mod 1 offset 1; flags dynamic,timeout; size 16; }`,
+    `add set ${TABLE} lease { typeof numgen inc mod 1 offset 1; flags dynamic,timeout; size 1024; }`,
     ...guards.flat(),
     `add chain ${TABLE} renew { type filter hook egress device "lo" priority 0; }`,
     `flush chain ${TABLE} renew`,

@@ -13,7 +13,7 @@ import { createCarrierWatch } from "./carrier.ts";
 import { createDeadMan } from "./dead-man.ts";
 import { createKernelLease } from "./kernel-lease.ts";
 import { heartbeatIfcfg, planNics, type NicPlan } from "./nic-plan.ts";
-import { carriesIdentity, difference, identityDifference, readState, showIdentity, showNic, type NicState } from "./nic-state.ts";
+import { carriesIdentity, difference, identityDifference, readState, SHOW_ALL, showIdentity, showNic, type NicState } from "./nic-state.ts";
 import { printScript, runScript, writeIfcfg } from "./scripts.ts";
 import type { LanEye, NetworkOutcome, Takeover, TakeoverEvents } from "./takeover.ts";
 import { startWaitingIp } from "./waiting-ip.ts";
@@ -164,16 +164,16 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     if (linkDown === undefined) return "it was never prepared";
     const first = await ip.ask([linkDown], [showNic(plan.nic)]);
     if (!first.ok) return first.reason;
-    if (readState(first.answers[0])?.up !== false) return "its link is still up";
+    if (readState(first.answers[0], plan.nic)?.up !== false) return "its link is still up";
     kernel.end(plan.identity);
     deadman.off(plan.nic);
     const second = await ip.ask(rest, [showNic(plan.nic)]);
-    return second.ok ? restDifference(plan, readState(second.answers[0])) : second.reason;
+    return second.ok ? restDifference(plan, readState(second.answers[0], plan.nic)) : second.reason;
   }
 
   async function lookAt({ nic }: { readonly nic: string }): Promise<NicState | null> {
-    const answer = await ip.ask([], [showNic(nic)]);
-    return answer.ok ? readState(answer.answers[0]) : null;
+    const answer = await ip.ask([], [SHOW_ALL]);
+    return answer.ok ? readState(answer.answers[0], nic) : null;
   }
 
   /** Connections to the identity's addresses would hang until they time out. A kernel that cannot close them does no harm. */

@@ -13,14 +13,15 @@ export interface NicState {
 }
 
 interface IpAddressLine {
+  readonly ifname?: string;
   readonly flags?: readonly string[];
   readonly address?: string;
   readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
 }
 
-/** Reads one answer of `ip -j addr show dev NIC` or `ip -j link show dev NIC`; null when it is of no NIC. */
-export function readState(answer: readonly unknown[] | undefined): NicState | null {
-  const line = answer?.find((each) => (each as IpAddressLine).flags !== undefined) as IpAddressLine | undefined;
+/** Reads one answer of `ip -j addr show`, of all NICs or of one; null when `nic` is not among them. */
+export function readState(answer: readonly unknown[] | undefined, nic: string): NicState | null {
+  const line = answer?.find((each) => (each as IpAddressLine).ifname === nic) as IpAddressLine | undefined;
   if (line === undefined) return null;
   const flags = line.flags ?? [];
   const addresses = (line.addr_info ?? []).flatMap(({ local, prefixlen }) => (local === undefined ? [] : [`${local}/${prefixlen}`]));
@@ -38,6 +39,9 @@ export function difference(state: NicState | null, wanted: { readonly mac: strin
   return foreign === undefined ? null : `address ${foreign} does not belong there`;
 }
 
+/** Without naming a NIC, because a NIC that is not there would end the waiting ip. Never `link show`: after that, the same
+ *  process answers every `addr show` without addresses (iproute2 6.1). */
+export const SHOW_ALL = "addr show";
 export const showNic = (nic: string): string => `addr show dev ${nic}`;
 
 /** What is asked after an identity was raised. */
@@ -47,7 +51,7 @@ export const showIdentity = ({ nic, table }: NicPlan): readonly string[] => [sho
 export function identityDifference(answer: IpAnswer, plan: NicPlan): string | null {
   if (!answer.ok) return answer.reason;
   const [state, routes, rules] = answer.answers;
-  const wrong = difference(readState(state), plan);
+  const wrong = difference(readState(state, plan.nic), plan);
   if (wrong !== null) return wrong;
   if (!(routes ?? []).some((route) => (route as { dev?: string }).dev === plan.nic)) return `routing table ${plan.table} is empty`;
   const sources = (rules ?? []).map((rule) => (rule as { src?: string }).src);
