@@ -1,5 +1,5 @@
-// Enters a finished run into the job's report file, tells the daemon, and tells the person's `notify` program when a job
-// begins to fail. Also the two entries that a person makes: approval, and taking it back.
+// Enters a finished run into the job's report file, and tells the daemon, which tells people, when a job begins to fail: a job
+// that fails every five minutes is one message, not a message every five minutes. Also enters a person's approval.
 
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
@@ -9,7 +9,6 @@ import { readReport, writeReport } from "./report.ts";
 import type { JobReport, RunReport } from "./report.ts";
 
 const SAMPLE = 50;
-const NOTIFY_TIMEOUT = 10_000;
 
 /** A run on the wrong node is no failure: the same crontab lines stand on both. */
 const isFailure = (report: RunReport): boolean => report.code !== EXIT.ok && report.code !== EXIT.notOwner && report.code !== EXIT.busy;
@@ -20,8 +19,8 @@ export async function enter(config: Config, job: JobConfig, result: RunResult): 
   const identity = config.nodes[job.home].name;
   const before = readReport(job.name) ?? blank(job.name, identity);
   writeReport(next(before, result));
-  await askDaemon({ ask: "mirror-report", identity, epoch: report.epoch ?? 0, inSync: false, job: job.name, ok: report.code === EXIT.ok, detail: report.because });
-  if (isFailure(report) && before.lastRun?.result !== report.result) await notify(config, job.name, report.because);
+  const known = isFailure(report) && before.lastRun?.result === report.result;
+  if (!known) await askDaemon({ ask: "mirror-report", identity, epoch: report.epoch ?? 0, inSync: false, job: job.name, ok: report.code === EXIT.ok, detail: report.because });
 }
 
 export const blank = (job: string, identity: string): JobReport =>
@@ -45,12 +44,4 @@ export function approve(job: string, run: string | null): Approval {
   if (run !== null && run !== report.pending.run) return { ok: false, because: `the run that waits is ${report.pending.run}, not ${run}: look again` };
   writeReport({ ...report, approved: report.pending.hash });
   return { ok: true, count: report.pending.count };
-}
-
-async function notify(config: Config, job: string, because: string): Promise<void> {
-  const [program, ...words] = config.cluster.notify;
-  if (program === undefined) return;
-  const { execa } = await import("execa");
-  const told = await execa(program, [...words, "mirror-failed", job, because], { reject: false, timeout: NOTIFY_TIMEOUT, stdio: "ignore" });
-  if (told.failed) process.stderr.write(`mirror: notify program ${program} failed: ${told.shortMessage ?? "unknown"}\n`);
 }

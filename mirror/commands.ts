@@ -90,6 +90,7 @@ program.command("pass").description("all jobs of one identity: a handover's last
     if (home < 0 || within === null || (flags.final && flags.recovery)) return fail(EXIT.usage, home < 0 ? `no node is called ${flags.identity}` : within === null ? `${flags.within} is no time` : "--final or --recovery, not both");
     const result = await pass(config, home as Index, { kind: flags.final ? "final" : flags.recovery ? "recovery" : "normal", within });
     process.exitCode = result.code;
+    if (flags.json && !result.ok) process.stderr.write(`mirror: ${result.detail}\n`); // for whoever only looks at why
     if (flags.json) return say(JSON.stringify(result));
     for (const { job, report } of result.jobs) say(runText(job, report));
     say(`${result.identity}: ${result.ok ? "the peer has everything" : "the peer does not have everything"}: ${result.detail}`);
