@@ -13,7 +13,7 @@ export interface DeadMan {
   isThere(): boolean;
   lease(nic: string, until: Instant): void;
   off(nic: string): void;
-  /** Worst lateness it has seen in itself, in milliseconds. */
+  /** Worst lateness it has seen in itself since it started, link-down time included, in milliseconds. */
   lateness(): Duration;
   close(): void;
 }

@@ -220,6 +220,8 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   async function startGuards(note: (problem: string | null) => void): Promise<void> {
     const dead = await deadman.start();
     note(dead === null ? null : `no identity can be raised without the dead-man: ${dead}`);
+    const worst = 3 * deadman.lateness();
+    note(worst <= timing.release ? null : `release S (${timing.release} ms) is less than three times the dead-man's lateness (${worst.toFixed(1)} ms): set a slower profile`);
     if (wish === "no") return;
     const problem = await kernel.start();
     kernelNeeded = wish === "yes" || problem === null;

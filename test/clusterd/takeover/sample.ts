@@ -1,6 +1,7 @@
 // A pair as in cluster.d/, written out, for tests of the network part.
 
 import type { Config, NodeConfig, Timing } from "../../../clusterd/config/config.ts";
+import { standInMac } from "../../../clusterd/config/stand-in.ts";
 
 const timing: Timing = {
   keepalive: 50, warntime: 150, deadtime: 300, initdead: 5000, lease: 500, release: 100, unheard: 200, claim: 650, holdDown: 5000,
@@ -10,14 +11,17 @@ const node = (number: 1 | 2): NodeConfig => ({
   name: `serv${number}`,
   main: {
     interface: "eth0", mac: `02:00:5e:50:00:0${number}`, address: `192.168.50.${number}`, prefix: 24, gateway: "192.168.50.251",
-    address6: { address: `fd00:50::${number}`, prefix: 64 }, standInMac: `06:00:00:00:00:${number}0`,
+    address6: { address: `fd00:50::${number}`, prefix: 64 }, standInMac: standInMac(`02:00:5e:50:00:0${number}`, "main", []),
   },
   heartbeat: { interface: "eth1", address: `10.50.0.${number}`, prefix: 24 },
-  redundant: { interface: "eth2", admin: { address: `192.168.50.1${number}`, prefix: 24 }, standInMac: `06:00:00:00:00:${number}2` },
+  redundant: { interface: "eth2", admin: { address: `192.168.50.1${number}`, prefix: 24 }, standInMac: standInMac(`02:00:5e:50:00:0${number}`, "redundant", []) },
   serial: null,
 });
 
-export function sampleConfig(changes: { readonly self?: 0 | 1; readonly timing?: Partial<Timing>; readonly kernelLease?: "auto" | "yes" | "no"; readonly references?: readonly string[] } = {}): Config {
+const plain = (full: NodeConfig): NodeConfig => ({ ...full, main: { ...full.main, address6: null } });
+
+/** `plain`: without IPv6 and service addresses, as the sample pair. */
+export function sampleConfig(changes: { readonly self?: 0 | 1; readonly timing?: Partial<Timing>; readonly kernelLease?: "auto" | "yes" | "no"; readonly references?: readonly string[]; readonly plain?: boolean } = {}): Config {
   return {
     cluster: {
       name: "sample", profile: "balanced", timing: { ...timing, ...changes.timing }, policy: "balanced",
@@ -25,9 +29,9 @@ export function sampleConfig(changes: { readonly self?: 0 | 1; readonly timing?:
       failback: "manual", soloBoot: "ask", soloWait: 60_000, scheduler: "cron", notify: [], port: 694, sshPort: 22,
       offsetLimit: 1000, kernelLease: changes.kernelLease ?? "auto",
     },
-    nodes: [node(1), node(2)],
+    nodes: changes.plain === true ? [plain(node(1)), plain(node(2))] : [node(1), node(2)],
     self: changes.self ?? 1,
-    services: [{
+    services: changes.plain === true ? [] : [{
       name: "www", home: 0, order: 10, action: null, startTimeout: 1000, stopTimeout: 1000, alias: null,
       addresses: [{ address: "192.168.50.77", prefix: 24, broadcast: null }],
     }],
