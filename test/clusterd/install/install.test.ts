@@ -1,4 +1,5 @@
-// The real command, below a folder instead of /.
+// The real command, below a folder instead of /. It runs from an installed tree itself, which thereby proves to be complete
+// (and stays as it is while somebody edits the sources).
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -8,12 +9,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TestContext } from "node:test";
 import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
-import { PROJECT, run } from "../cli/pair.ts";
+import { PROJECT, run, runProgram } from "../cli/pair.ts";
 import type { Said } from "../cli/pair.ts";
 
 const home = mkdtempSync(join(tmpdir(), "clusterd-install-"));
 const at = (root: string, ...path: string[]): string => join(home, root, ...path);
-const command = (root: string, ...words: string[]): Promise<Said> => run([...words, "--root", at(root)], { CLUSTERD_NODE: root.startsWith("serv") ? root : "serv1" });
+const RELEASE = "release/usr/lib/clusterd";
+const command = (root: string, ...words: string[]): Promise<Said> => runProgram([at(RELEASE, "clusterd/bin/clusterd"), ...words, "--root", at(root)], { CLUSTERD_NODE: root.startsWith("serv") ? root : "serv1" });
 const changes = (said: Said): readonly string[] => (JSON.parse(said.out) as { changes: string[] }).changes;
 const mode = (root: string, path: string): number => statSync(at(root, path)).mode & 0o7777;
 
@@ -33,6 +35,8 @@ function tree(root: string): readonly string[] {
 }
 
 before(async () => {
+  const first = await run(["install", "--init", "none", "--root", at("release")]);
+  assert.equal(first.code, EXIT.ok, first.err);
   for (const root of ["serv1", "serv2", "other"]) server(root);
   for (const root of ["serv1", "serv2"]) {
     const said = await command(root, "install", "--init", "systemd", ...(root === "serv2" ? ["--json"] : []));
@@ -128,7 +132,7 @@ test("an older release is replaced, and what it had too much is removed", async 
   const said = await command("other", "install", "--init", "systemd", "--json");
   assert.deepEqual(changes(said), ["replace /usr/lib/clusterd/package.json (0644)", "remove  /usr/lib/clusterd/clusterd/old.ts"]);
   assert.equal(existsSync(stray), false);
-  assert.equal(readFileSync(changed, "utf8"), readFileSync(join(PROJECT, "package.json"), "utf8"));
+  assert.equal(readFileSync(changed, "utf8"), readFileSync(at(RELEASE, "package.json"), "utf8"));
 });
 
 test("sysv: an init script with its links, started last and stopped first", async (t) => {
