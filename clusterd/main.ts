@@ -4,6 +4,7 @@
 // impossible ends with exit code 2 and all reasons at once; after that nothing ends the daemon but a person or a bug.
 
 import { randomBytes } from "node:crypto";
+import { flushCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { run, describe } from "./base/exec.ts";
 import { createLog, type Level, type Log } from "./base/log.ts";
@@ -72,7 +73,7 @@ class Daemon {
   #problem: string | null = null;
   readonly #history = createHistory(STATE);
   #notifier: ReturnType<typeof createNotifier>;
-  #services: ReturnType<typeof createServices>;
+  readonly #services: ReturnType<typeof createServices>;
   readonly #network: ReturnType<typeof createNetwork>;
   #links: Links | null = null;
   #driver: Driver | null = null;
@@ -112,6 +113,8 @@ class Daemon {
     await this.#links.start();
     this.#listenToSignals();
     driver.run();
+    // Node would write it when it exits, which a daemon that is killed never does: 40 MB less resident from the next start on.
+    flushCompileCache();
     this.#log.info("daemon.started", { cluster: this.#config.cluster.name, node: this.#name(core.self), profile: this.#config.cluster.profile });
   }
 
@@ -205,7 +208,7 @@ class Daemon {
     }
     this.#config = loaded.config;
     this.#loaded = Date.now();
-    this.#services = createServices(loaded.config, this.#log);
+    this.#services.use(loaded.config);
     this.#notifier = createNotifier(loaded.config.cluster.notify, this.#log);
     this.#driver?.reconfigure(coreConfigOf(loaded.config));
     this.#log.info("configuration.loaded", { digest: loaded.config.digest });

@@ -79,7 +79,8 @@ function probe({ state, effects }: Context): void {
 }
 
 function renew({ state, effects }: Context): void {
-  const grain = state.config.timing.keepalive / 2;
+  // Every other acknowledgement: telling costs a switch to the dead-man, and being told a keepalive less only errs on the safe side.
+  const grain = 1.5 * state.config.timing.keepalive;
   for (const identity of BOTH) {
     const holding = state.holdings[identity];
     if (!holds(holding)) continue;

@@ -28,6 +28,8 @@ export interface NodeStatus {
   readonly started: WallTime;
   readonly profile: string;
   readonly core: Summary;
+  /** Milliseconds the peer's wall clock is ahead of ours; null = not known yet. */
+  readonly offset: number | null;
   /** Newest last; the decisions with their reasons. */
   readonly history: readonly { readonly wall: WallTime; readonly level: string; readonly event: string; readonly identity: string | null; readonly because: string }[];
   readonly guards: { readonly deadman: boolean; readonly kernelLease: boolean };

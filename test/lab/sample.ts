@@ -28,7 +28,7 @@ export const readReferences = (folder: string): readonly string[] =>
   (readPairs(`${folder}/cluster.conf`).get("references") ?? "").split(/[\s,]+/).filter((word) => word !== "");
 
 /** UDP port of the heartbeats; clusterd's default if the configuration names none. */
-export const readHeartbeatPort = (folder: string): string => readPairs(`${folder}/cluster.conf`).get("port") ?? "6941";
+export const readHeartbeatPort = (folder: string): string => readPairs(`${folder}/cluster.conf`).get("port") ?? "694";
 
 function readNode(folder: string, name: string): NodeFacts {
   const file = `${folder}/${name}.conf`;

@@ -27,7 +27,8 @@ export interface Host {
   /** By identity: virtual time at which it stops speaking by itself (kernel lease); null = not raised. */
   readonly up: [number | null, number | null];
   readonly services: [boolean, boolean];
-  fsync: { delay: number; fails: boolean };
+  /** Writes follow one another, as in the journal. */
+  fsync: { delay: number; fails: boolean; freeAt: number };
   raiseDelay: number;
   raiseFails: boolean;
   syncs: boolean;
@@ -75,7 +76,7 @@ export class World {
     this.#random = random;
     const host = (index: Index): Host => ({
       index, config: configs[index], rate: rates[index], state: null, journal: null, life: 0, frozenUntil: 0, backlog: [], wakeAt: Infinity,
-      up: [null, null], services: [false, false], fsync: { delay: 0.3, fails: false }, raiseDelay: 2, raiseFails: false, syncs: true,
+      up: [null, null], services: [false, false], fsync: { delay: 0.3, fails: false, freeAt: 0 }, raiseDelay: 2, raiseFails: false, syncs: true,
     });
     this.hosts = [host(0), host(1)];
   }
@@ -116,6 +117,7 @@ export class World {
     host.life += 1;
     host.backlog = [];
     host.frozenUntil = 0;
+    host.fsync.freeAt = this.now;
     const boot = (Math.floor(this.#random.next() * 2 ** 32) >>> 0).toString(16).padStart(32, "0");
     const start = { kind: "start", at: this.local(host), wall: this.now, boot, journal: host.journal, fresh: host.journal === null } as const;
     const decision = begin(host.config, start);
@@ -225,7 +227,8 @@ export class World {
         const { fails, delay } = host.fsync;
         const { life } = host;
         const { write, record } = effect;
-        this.schedule(delay, () => {
+        host.fsync.freeAt = Math.max(host.fsync.freeAt, this.now) + delay;
+        this.schedule(host.fsync.freeAt - this.now, () => {
           if (host.life !== life) return;
           if (fails) return this.#deliver(host, { kind: "persist-failed", at: at(), write, reason: "EIO" });
           host.journal = record;
