@@ -4,7 +4,9 @@
 // again to the new one.
 
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { type Duration, type Instant } from "../base/time.ts";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { RUN } from "../base/paths.ts";
+import type { Duration, Instant } from "../base/time.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 export interface DeadMan {
@@ -28,6 +30,18 @@ const PING_EVERY: Duration = 400;
 const PATIENCE: Duration = 900;
 const RESTART_PAUSE: Duration = 100;
 
+const PID_FILE = `${RUN}/deadman.pid`;
+
+/** One left by a daemon that was killed still runs to the end of its lease, and would then set down a NIC that is ours again. */
+function endPredecessor(): void {
+  try {
+    const pid = Number(readFileSync(PID_FILE, "utf8"));
+    if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("/deadman\0")) process.kill(pid, "SIGKILL");
+  } catch {
+    // No file, or no such process: there is none.
+  }
+}
+
 export function createDeadMan(events: DeadManEvents): DeadMan {
   const leases = new Map<string, Instant>();
   let child: ChildProcessWithoutNullStreams | null = null;
@@ -45,6 +59,7 @@ export function createDeadMan(events: DeadManEvents): DeadMan {
   function launch(): void {
     const started = spawn("perl", [`${SCRIPTS}/deadman`], { stdio: "pipe" });
     child = started;
+    rememberPid(started.pid);
     let rest = "";
     started.stdout.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n");
@@ -56,6 +71,15 @@ export function createDeadMan(events: DeadManEvents): DeadMan {
     started.stdin.on("error", () => { /* its end is told by "close" */ });
     started.on("error", (error) => { gone(started, `perl cannot be started: ${error.message}`); });
     started.on("close", () => { gone(started, complaint.trim() || "it ended"); });
+  }
+
+  function rememberPid(pid: number | undefined): void {
+    try {
+      mkdirSync(RUN, { recursive: true });
+      writeFileSync(PID_FILE, `${pid ?? ""}\n`);
+    } catch {
+      // Only a restart after a kill -9 would miss it, and that finds its NICs by looking.
+    }
   }
 
   function gone(which: ChildProcessWithoutNullStreams, why: string): void {
@@ -114,6 +138,7 @@ export function createDeadMan(events: DeadManEvents): DeadMan {
     start: () => new Promise((resolve) => {
       if (ready) return resolve(null);
       onReady = resolve;
+      endPredecessor();
       launch();
       timer ??= setInterval(check, PING_EVERY);
     }),

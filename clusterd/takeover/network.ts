@@ -197,6 +197,11 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     const up = await runScript("ifup", heartbeat.nic);
     if (!up.ok) note(up.reason);
     await startGuards(note);
+    // The dead-man of a killed daemon may have set a link down until just now.
+    for (const place of places) {
+      const state = await lookAt(place.plan);
+      if (state !== null && restDifference(place.plan, state) !== null) await rest(place, state, note);
+    }
     eye.start();
     watch.start();
     return { found, problems };
@@ -215,6 +220,8 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     const outcome = await runScript("ifdown", plan.nic);
     note(outcome.ok ? null : outcome.reason);
     Object.assign(place, { held: false, raised: false });
+    deadman.off(plan.nic);
+    kernel.end(plan.identity);
   }
 
   async function startGuards(note: (problem: string | null) => void): Promise<void> {

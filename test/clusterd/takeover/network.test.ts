@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 import { GENERATED_SCRIPTS } from "../../../clusterd/base/paths.ts";
@@ -220,6 +221,24 @@ if (ownNetwork()) {
     await until_(() => heard.some((line) => line.startsWith("dead-man: link of eth2")));
     assert.match(run("ip", "-br", "link", "show", "dev", "eth2"), /DOWN/);
     await release(SERV1);
+  });
+
+  test("the dead-man of a daemon that was killed does not set down what the next daemon has brought to rest", async () => {
+    const code = `
+      const { createNetwork } = await import(${JSON.stringify(new URL("../../../clusterd/takeover/network.ts", import.meta.url).href)});
+      const { sampleConfig } = await import(${JSON.stringify(new URL("sample.ts", import.meta.url).href)});
+      const nothing = () => {};
+      const network = createNetwork(sampleConfig(), { carrier: nothing, ownMacHeard: nothing, guardLost: nothing, guardBack: nothing }, { info: nothing, warn: nothing });
+      await network.prepare();
+      const now = Number(process.hrtime.bigint()) / 1e6;
+      await network.raise(0, now + 2000);
+      process.kill(process.pid, "SIGKILL");`;
+    spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", code], { timeout: 20_000 });
+    assert.match(run("ip", "-br", "addr", "show", "dev", "eth2"), /192\.168\.50\.1\//);
+    const { found, problems } = await network.prepare();
+    assert.deepEqual([found.length, problems], [1, []]);
+    await wait(2200);
+    assert.match(run("ip", "-br", "addr", "show", "dev", "eth2"), /UP\s+192\.168\.50\.12\//);
   });
 
   test("a dead-man that hangs is as good as dead", async () => {
