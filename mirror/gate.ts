@@ -100,6 +100,8 @@ export interface Deletions {
   readonly files: number;
   /** A tree that is empty here and was not there. */
   readonly emptied: string | null;
+  /** How many of `names` only the returning node ever had (recovery): they move to its dated directory, as they should. */
+  readonly expected: number;
 }
 
 /** Below this many, a share means nothing: one file of five is 20 %. */
@@ -108,7 +110,7 @@ const FEW = 3;
 export const hashOf = (names: readonly string[]): string => createHash("sha256").update([...names].sort().join("\0")).digest("hex");
 
 export function mayDelete(job: JobConfig, deletions: Deletions, approved: string | null): Verdict {
-  const count = deletions.names.length;
+  const count = deletions.names.length - deletions.expected;
   if (count === 0 || approved === hashOf(deletions.names)) return GO;
   const share = (count / Math.max(1, count + deletions.files)) * 100;
   const found = deletions.emptied !== null ? `${deletions.emptied} is empty here, the peer would lose all ${count} entries`

@@ -4,6 +4,7 @@ import { lstatSync, readdirSync } from "node:fs";
 import type { Dirent } from "node:fs";
 import { join } from "node:path";
 import type { WallTime } from "../clusterd/base/time.ts";
+import { asRsyncPrints, walk } from "./walk.ts";
 import { parseBackupName } from "./backup-names.ts";
 import type { Kind, RunId } from "./backup-names.ts";
 import type { KeptFile } from "./report.ts";
@@ -12,23 +13,18 @@ const LISTED = 1000;
 
 export interface Kept { readonly total: number; readonly files: readonly KeptFile[] }
 
-/** Everything below one run's directory that is no folder, with the path it had; the first thousand by name. `since`: versions
- *  written after that moment are told apart. */
+/** Everything below one run's directory that is no folder, with the path it had (odd names as rsync prints them); the first
+ *  thousand by name. `since`: versions written after that moment are told apart. */
 export function keptFiles(folder: string, since: WallTime | null): Kept {
   const files: KeptFile[] = [];
   let total = 0;
-  const walk = (at: string): void => {
-    for (const entry of list(at)) {
-      const path = join(at, entry.name);
-      if (entry.isDirectory()) { walk(path); continue; }
-      total += 1;
-      if (files.length >= LISTED) continue;
-      const { size, mtimeMs } = lstatSync(path);
-      files.push({ path: path.slice(folder.length), size, mtime: Math.round(mtimeMs), unmirrored: since !== null && mtimeMs > since });
-    }
-  };
-  walk(folder);
-  return { total, files };
+  for (const { path, name, folder: inner } of walk(folder)) {
+    if (inner) continue;
+    total += 1;
+    const stats = files.length < LISTED ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+    if (stats !== undefined) files.push({ path: `/${asRsyncPrints(name)}`, size: stats.size, mtime: Math.round(stats.mtimeMs), unmirrored: since !== null && stats.mtimeMs > since });
+  }
+  return { total, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 
 export interface BackupRun { readonly job: string; readonly run: RunId; readonly kind: Kind; readonly wall: WallTime; readonly folder: string; readonly files: number }

@@ -2,11 +2,12 @@
 // If the source file is gone by then, nobody would ever clear them: rsync protects that folder. So the receiving side notes
 // each run that begins, and the first good one after an unfinished one sweeps. Node core only.
 
-import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { RunId } from "./backup-names.ts";
 import { PARTIAL_DIR } from "./rsync-args.ts";
+import { walk } from "./walk.ts";
 
 const noteFile = (job: string): string => `${STATE}/mirror/unfinished/${job}`;
 
@@ -17,13 +18,12 @@ export function noteBegun(job: string, run: RunId): void {
   appendFileSync(noteFile(job), `${run}\n`, { mode: 0o600 });
 }
 
-/** After a good run: what earlier, unfinished ones left in the trees goes. Returns the folders removed. */
-export function sweepAfter(job: string, run: RunId, trees: readonly string[]): readonly string[] {
+/** After a good run: what earlier, unfinished ones left in the trees goes. */
+export function sweepAfter(job: string, run: RunId, trees: readonly string[]): void {
   const others = unfinished(job).filter((one) => one !== run);
   const found = others.length === 0 ? [] : trees.flatMap(partialFolders);
   for (const folder of found) rmSync(folder, { recursive: true, force: true });
   rmSync(noteFile(job), { force: true });
-  return found;
 }
 
 function unfinished(job: string): readonly RunId[] {
@@ -34,11 +34,7 @@ function unfinished(job: string): readonly RunId[] {
   }
 }
 
-function partialFolders(tree: string): readonly string[] {
-  const waiting = [tree];
-  const found: string[] = [];
-  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop())
-    for (const entry of readdirSync(folder, { withFileTypes: true }))
-      if (entry.isDirectory()) (entry.name === PARTIAL_DIR ? found : waiting).push(join(folder, entry.name));
-  return found;
+function partialFolders(tree: string): readonly Buffer[] {
+  const isPartial = ({ path }: { readonly path: Buffer }): boolean => path.toString("latin1").endsWith(`/${PARTIAL_DIR}`);
+  return [...walk(tree, (found) => !isPartial(found))].filter((found) => found.folder && isPartial(found)).map(({ path }) => path);
 }

@@ -11,6 +11,7 @@ import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execFileSync } from "node:child_process";
+import { reasonOf } from "../clusterd/base/errors.ts";
 import { BACKUPS, JOURNAL, RUN, STATE } from "../clusterd/base/paths.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import { readJournal } from "../clusterd/journal.ts";
@@ -19,6 +20,7 @@ import { backupDir, entryBackupDir } from "./backup-names.ts";
 import { RECEIVE_EXIT } from "./exit-codes.ts";
 import { mayReceive } from "./gate.ts";
 import type { PeerTree } from "./gate.ts";
+import { freshNames } from "./fresh.ts";
 import { keptFiles } from "./kept.ts";
 import { noteBegun, sweepAfter } from "./leftovers.ts";
 import { receiveLock } from "./lock.ts";
@@ -46,7 +48,7 @@ type Outcome = { readonly code: 0; readonly answer: unknown } | { readonly code:
 
 /** Serves the one request in SSH_ORIGINAL_COMMAND; resolves to the exit code. */
 export async function receive(line: string | undefined): Promise<number> {
-  const outcome = await serve(line);
+  const outcome = await serve(line).catch((error: unknown): Outcome => ({ code: RECEIVE_EXIT.tree, because: `this node could not do it: ${reasonOf(error)}` }));
   if ("answer" in outcome) { if (outcome.answer !== null) process.stdout.write(`${JSON.stringify(outcome.answer)}\n`); return 0; }
   if (outcome.because !== "") {
     process.stderr.write(`clusterd-mirror: refused: ${outcome.because}\n`);
@@ -67,11 +69,15 @@ async function serve(line: string | undefined): Promise<Outcome> {
   if (!accepted.go) return accepted;
   switch (request.verb) {
     case "check": return { code: 0, answer: check(job) };
+    case "fresh": return { code: 0, answer: freshNames(job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path), lastAsOwner(job)) };
     case "push": return push(read.config, job, request);
     case "commit": return commit(job, request);
-    case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), readReport(job.name)?.lastGood?.started ?? null) };
+    case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), lastAsOwner(job)) };
   }
 }
+
+/** When this node's last good run as the owner began: what it wrote later has never left it. */
+const lastAsOwner = (job: JobConfig): number | null => readReport(job.name)?.lastGood?.started ?? null;
 
 async function judge(config: Config, job: JobConfig, epoch: number, ask: boolean): Promise<Acceptance> {
   const journal = readJournal(JOURNAL);

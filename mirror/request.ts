@@ -1,6 +1,7 @@
 // What the peer may ask of this node, over ssh, and from whom it is taken. Pure.
 //
 //   clusterd-mirror v1 check  JOB EPOCH RUN
+//   clusterd-mirror v1 fresh  JOB EPOCH RUN
 //   clusterd-mirror v1 push   JOB EPOCH RUN ENTRY KIND --server …
 //   clusterd-mirror v1 commit JOB EPOCH RUN KIND
 //   clusterd-mirror v1 list   JOB EPOCH RUN KIND
@@ -14,7 +15,7 @@ import { RECEIVE_EXIT } from "./exit-codes.ts";
 
 interface Common { readonly job: string; readonly epoch: number; readonly run: RunId }
 export type Request =
-  | Common & { readonly verb: "check" }
+  | Common & { readonly verb: "check" | "fresh" }
   | Common & { readonly verb: "push"; readonly entry: string; readonly kind: Kind; readonly server: readonly string[] }
   | Common & { readonly verb: "commit" | "list"; readonly kind: Kind };
 
@@ -33,12 +34,12 @@ export function parseRequest(line: string | undefined): Parsed {
   if (epochWord === undefined || !/^[1-9]\d{0,14}$/.test(epochWord)) return refuse("no such epoch");
   if (run === undefined || !isRunId(run)) return refuse("no such run name");
   const common: Common = { job, epoch: Number(epochWord), run };
-  if (verb === "check") return more.length === 0 ? { ok: true, request: { ...common, verb } } : refuse("words too many");
+  if (verb === "check" || verb === "fresh") return more.length === 0 ? { ok: true, request: { ...common, verb } } : refuse("words too many");
   if (verb === "commit" || verb === "list") {
     const kind = more[0] ?? "";
     return more.length === 1 && isKind(kind) ? { ok: true, request: { ...common, verb, kind } } : refuse("no such kind of run");
   }
-  if (verb !== "push") return refuse("not one of check, push, commit, list");
+  if (verb !== "push") return refuse("not one of check, fresh, push, commit, list");
   const [entry = "", kind = "", ...server] = more;
   if (!/^[0-9a-f]{12}$/.test(entry) || !isKind(kind)) return refuse("no such entry or kind of run");
   return { ok: true, request: { ...common, verb, entry, kind, server } };

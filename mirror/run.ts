@@ -98,7 +98,8 @@ async function carryOut(config: Config, job: JobConfig, run: RunId, options: Run
   const there = mayGoOn(job, JSON.parse(await ask("check", ...common)) as CheckAnswer);
   const steps = planRun({ job, run, kind: options.kind, epoch: found.epoch, remoteShell: remoteShell(peer), address: peer.address });
   const dry = await dryRuns(steps, deadline);
-  const deletions = deletionsOf(dry);
+  const fresh = options.kind === "recovery" ? new Set(JSON.parse(await ask("fresh", ...common)) as string[]) : new Set<string>();
+  const deletions = deletionsOf(dry, fresh);
   found.deletions = deletions.names;
   found.hash = deletions.names.length === 0 ? null : hashOf(deletions.names);
   found.entries = dry.map(({ step, counts }) => entryReport(step, counts));
@@ -184,11 +185,12 @@ async function dryRuns(steps: readonly Step[], deadline: number): Promise<readon
   return dry;
 }
 
-function deletionsOf(dry: readonly Dry[]): Deletions {
+function deletionsOf(dry: readonly Dry[], fresh: ReadonlySet<string>): Deletions {
   const trees = dry.filter(({ step }) => step.entry.kind === "tree");
   const emptied = trees.find(({ step, counts }) => counts.deleted.length > 0 && lookAtTree(step.entry.path, "").empty);
+  const names = trees.flatMap(({ step, counts }) => counts.deleted.map((name) => step.entry.path + name)).sort();
   return {
-    names: trees.flatMap(({ step, counts }) => counts.deleted.map((name) => step.entry.path + name)).sort(),
+    names, expected: names.filter((name) => fresh.has(name)).length,
     files: trees.reduce((sum, { counts }) => sum + counts.files, 0),
     emptied: emptied?.step.entry.path ?? null,
   };

@@ -7,12 +7,12 @@
 // chokidar keeps a watch for each folder and a record for each file (150 MB for 10,000 files), so the tree is counted first and
 // left alone above a bound; that costs a warning to a person, never a mirrored file.
 
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { statSync } from "node:fs";
 import type { FSWatcher } from "chokidar";
 import { ETC, RUN } from "../clusterd/base/paths.ts";
 import { MARKER } from "./tree.ts";
 import { PARTIAL_DIR } from "./rsync-args.ts";
+import { walk } from "./walk.ts";
 
 export interface Watching { close(): Promise<void> }
 
@@ -50,15 +50,8 @@ const lastReceiving = (job: string): number => statSync(receivingMark(job), { th
 
 /** Entries below the folders, or null as soon as there are more than `most`. */
 export function countEntries(folders: readonly string[], most: number): number | null {
-  const waiting = [...folders];
   let count = 0;
-  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      count += 1;
-      if (count > most) return null;
-      if (entry.isDirectory()) waiting.push(join(folder, entry.name));
-    }
-  }
+  for (const folder of folders) for (const _ of walk(folder)) if ((count += 1) > most) return null;
   return count;
 }
 

@@ -327,6 +327,20 @@ describe("a pair with one tree", { skip: why ?? false }, () => {
     assert.equal(differences(tree, treeTwo), "");
   });
 
+  test("many files that only the returning node wrote hold up no recovery; many that it had before do", async () => {
+    const report = `${pair.two.root}/state/mirror/www.json`;
+    const recover = () => pair.mirror("pass", "--identity", "serv1", "--recovery", "--json");
+    const write = () => { for (let n = 0; n < 150; n += 1) writeFileSync(Buffer.from(`${treeTwo}/ä-${n}`, "latin1"), "x"); };
+    const lastGood = (started: number) => writeFileSync(report, JSON.stringify({ version: 1, job: "www", identity: "serv1", lastGood: { started } }));
+    write();
+    lastGood(Date.now() + 60_000); // all of them older than the last good run
+    assert.equal((await recover()).code, 4);
+    lastGood(Date.now() - 60_000);
+    const { code, stdout } = await recover();
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /"kept":150/);
+  });
+
   test("a final pass runs while the owner is freezing", async () => {
     pair.one.role = ["freezing", "standby"];
     writeFileSync(`${tree}/last-word`, "x");

@@ -9,6 +9,7 @@ import type { JournalRecord, Role } from "../../clusterd/core/model.ts";
 import { ROLES } from "../../clusterd/core/model.ts";
 import { backupDir, entryBackupDir, newRunId, parseBackupName } from "../../mirror/backup-names.ts";
 import { blank, next } from "../../mirror/book.ts";
+import { freshNames } from "../../mirror/fresh.ts";
 import { deletionLimit, hashOf, mayDelete, mayFill, maySend, mayUseRsync } from "../../mirror/gate.ts";
 import { keptFiles } from "../../mirror/kept.ts";
 import { authorizedKeysLine } from "../../mirror/keys.ts";
@@ -54,21 +55,25 @@ describe("a tree on the owner", () => {
 });
 
 describe("deletions", () => {
-  const verdict = (count: number, files: number, over: { emptied?: string; approved?: string; job?: Partial<JobConfig> } = {}) =>
-    mayDelete(job(over.job), { names: names(count), files, emptied: over.emptied ?? null }, over.approved ?? null);
+  const verdict = (count: number, files: number, over: { emptied?: string; expected?: number; approved?: string; job?: Partial<JobConfig> } = {}) =>
+    mayDelete(job(over.job), { names: names(count), files, emptied: over.emptied ?? null, expected: over.expected ?? 0 }, over.approved ?? null);
   test("few among many go", () => assert.deepEqual(verdict(90, 1000), { go: true }));
   test("more than max_delete ask", () => assert.equal(verdict(101, 100_000).go, false));
   test("a larger share than max_delete_percent asks", () => assert.equal(verdict(20, 100).go, false));
   test("up to three files are no share", () => assert.deepEqual(verdict(3, 2), { go: true }));
   test("an emptied tree asks even for one file", () => assert.equal(verdict(1, 1, { emptied: "/srv/www/" }).go, false));
   test("max_delete = 0 lets no deletion through", () => assert.equal(verdict(1, 1000, { job: { maxDelete: 0 } }).go, false));
+  test("what only the returning node ever had is not counted", () => {
+    assert.deepEqual(verdict(500, 100, { expected: 497 }), { go: true });
+    assert.equal(verdict(500, 100, { expected: 300 }).go, false);
+  });
   test("an approval counts for exactly its set", () => {
     assert.deepEqual(verdict(500, 1000, { approved: hashOf(names(500)) }), { go: true });
     assert.equal(verdict(501, 1000, { approved: hashOf(names(500)) }).go, false);
   });
   test("rsync's own limit is never below what the dry run found, and never above what the gate would let through unasked", () =>
     fc.assert(fc.property(fc.nat(5000), fc.nat(100_000), fc.nat(500), fc.nat(100), (count, files, maxDelete, maxDeletePercent) => {
-      const limit = deletionLimit(job({ maxDelete, maxDeletePercent }), { names: names(count), files, emptied: null });
+      const limit = deletionLimit(job({ maxDelete, maxDeletePercent }), { names: names(count), files, emptied: null, expected: 0 });
       return limit >= count && limit <= Math.max(count, maxDelete);
     })));
   test("a run that let an approved set through uses the approval up; a refused one forgets it", () => {
@@ -284,6 +289,14 @@ describe("ways to the peer", () => {
 test("the authorized_keys line allows one program and nothing else", () => {
   assert.equal(authorizedKeysLine({ publicKey: "ssh-ed25519 AAAA x\n", from: ["10.0.0.1", "192.168.1.1"], program: "/usr/sbin/mirror receive" }), 'restrict,from="10.0.0.1,192.168.1.1",command="/usr/sbin/mirror receive" ssh-ed25519 AAAA x');
   assert.throws(() => authorizedKeysLine({ publicKey: "k", from: [], program: 'x",command="sh' }));
+});
+
+test("fresh names are spelled as rsync prints them", () => {
+  mkdirSync(`${scratch}/fresh/dir`, { recursive: true });
+  writeFileSync(Buffer.concat([Buffer.from(`${scratch}/fresh/dir/`), Buffer.from([0xc3, 0xa4, 0x0a, 0x5c, 0x23, 0x31, 0x32, 0x33, 0x5c])]), "x");
+  assert.deepEqual([...freshNames([`${scratch}/fresh/`], 0)].sort(), [`${scratch}/fresh/dir/`, `${scratch}/fresh/dir/\\#303\\#244\\#012\\#134#123\\`]);
+  assert.deepEqual(freshNames([`${scratch}/fresh/`], Date.now() + 60_000), []);
+  assert.deepEqual(freshNames([`${scratch}/fresh/`], null), []);
 });
 
 test("a tree is counted only as far as the bound", () => {
