@@ -7,20 +7,28 @@ import { preferredOwner } from "./preference.ts";
 import { nicOf, peerCarrier } from "./signals.ts";
 import { otherOf, type Holding, type State } from "./state.ts";
 
+/** Why this node must not own the identity, whoever asks short of `force-own`; null = it could. */
+export function ownObstacle(state: State, identity: Index): string | null {
+  const { record } = state.holdings[identity];
+  if (state.failed !== null) return `this node has failed: ${state.failed}`;
+  if (state.leaving !== null) return "this node is leaving";
+  if (!state.guard.present) return `no dead-man process: ${state.guard.reason}`;
+  if (sameConfiguration(state) === false) return "the configurations of the two nodes differ";
+  if (record.stale) return "this node may lack file versions: it waits for the owner to resynchronise it";
+  if (record.locked) return "the standby lock is set: `clusterd clear` removes it";
+  if (state.carrier[nicOf(state, identity)] === false) return `no carrier on the ${nicOf(state, identity)} NIC`;
+  return null;
+}
+
 /** Why this node must not claim the identity now, in words that also say what would help; null = it may. */
 export function claimObstacle(state: State, identity: Index): string | null {
   const { record, uncertain, heldUntil } = state.holdings[identity];
   const { config } = state;
   const wasOwner = record.owner === config.self;
-  if (state.failed !== null) return `this node has failed: ${state.failed}`;
-  if (state.leaving !== null) return "this node is leaving";
-  if (!state.guard.present) return `no dead-man process: ${state.guard.reason}`;
-  if (sameConfiguration(state) === false) return "the configurations of the two nodes differ";
+  const obstacle = ownObstacle(state, identity);
+  if (obstacle !== null) return obstacle;
   if (state.peer.left) return "the peer left in good order; `clusterd force-own` takes the identity by hand";
-  if (record.stale) return "this node may lack file versions: it waits for the owner to resynchronise it";
-  if (record.locked) return "the standby lock is set: `clusterd clear` removes it";
   if (record.promised) return "this node left in good order and promised not to claim before it has talked to the peer";
-  if (state.carrier[nicOf(state, identity)] === false) return `no carrier on the ${nicOf(state, identity)} NIC`;
   if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
   if (config.references === 0) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
   if (uncertain) return "this node let go without knowing who owns now: it waits to hear the peer";
@@ -47,6 +55,7 @@ export function handoverObstacle(state: State, identity: Index): string | null {
 export function emergencyObstacle(state: State, identity: Index): string | null {
   const obstacle = handoverObstacle(state, identity);
   if (obstacle !== null) return obstacle;
+  if (state.peer.echoedAt < state.carrierLostAt) return "the peer has not answered since the LAN was lost";
   const answered = state.peer.beat?.references ?? 255;
   if (state.config.references > 0 && (answered === 255 || !isMajority(answered, state.config.references)))
     return "the peer does not reach the reference hosts either";
@@ -59,6 +68,7 @@ export const GUARDS = {
   otherwise: () => true,
   uncertain: (_state, holding) => holding.uncertain,
   "may-claim": (state, _holding, identity) => claimObstacle(state, identity) === null,
+  "could-own": (state, _holding, identity) => ownObstacle(state, identity) === null,
   "standing-vote": (state, holding, identity) =>
     holding.record.standing && holding.record.owner === state.config.self && claimObstacle(state, identity) === null,
   "peer-should-own": (state, _holding, identity) =>

@@ -11,7 +11,8 @@ import { NEVER, type Holding, type State } from "./state.ts";
 
 /** The sending moment that the lease of this identity counts from, or NEVER. */
 export function acknowledgedAt(state: State, holding: Holding): Instant {
-  if (holding.record.standing) return state.now;
+  // Without an arbiter a peer never claims from silence, only at a person's word: its vote stands by configuration.
+  if (holding.record.standing || state.config.references === 0) return state.now;
   return Math.max(holding.ackedAt, state.references.agreedAt);
 }
 

@@ -34,7 +34,7 @@ export function observe(state: State, event: CoreEvent): boolean {
     case "persisted": confirm(state, event.write); break;
     case "services-started": state.holdings[event.identity].services = event.ok ? "started" : "failed"; break;
     case "services-stopped": state.holdings[event.identity].services = event.ok ? "stopped" : "failed"; break;
-    case "carrier": state.carrier[event.nic] = event.up; break;
+    case "carrier": noteCarrier(state, event); break;
     case "guard": state.guard = { present: event.present, reason: event.reason }; break;
     case "in-sync": noteSync(state, event); break;
     case "command": if (event.verb === "leave" && state.leaving === null) state.leaving = { command: event.id, promised: false }; break;
@@ -59,6 +59,7 @@ function hear(state: State, beat: Heartbeat, link: LinkName, wall: number): bool
     return false;
   }
   if (isSilent(state)) peer.aliveSince = state.now;
+  noticeLanLoss(state, beat);
   peer.seq = beat.seq;
   peer.heardAt = state.now;
   peer.heardWall = wall;
@@ -108,6 +109,9 @@ function countReferences(state: State, event: Of<"references">): void {
     references.answered = event.answered;
   }
   if (!isMajority(event.answered, state.config.references)) return;
+  const said = state.peer.beat;
+  // A peer without its LAN waits for just this word.
+  if (said !== null && (!said.mainCarrier || !said.redundantCarrier)) state.nextBeatAt = state.now;
   references.agreedAt = Math.max(references.agreedAt, event.startedAt);
   for (const holding of state.holdings) {
     const { claim } = holding;
@@ -131,6 +135,21 @@ function confirm(state: State, write: number): void {
     holding.pending = null;
     holding.confirmed = write;
   }
+}
+
+function noteCarrier(state: State, event: Of<"carrier">): void {
+  const lost = !event.up && state.carrier[event.nic] !== false;
+  state.carrier[event.nic] = event.up;
+  if (lost) state.carrierLostAt = state.now;
+  state.nextBeatAt = state.now; // said at once: the peer's answer decides whether moving helps
+}
+
+/** The peer has lost its LAN. Is it the whole switch? What the reference hosts said before proves nothing: ask them now. */
+function noticeLanLoss(state: State, beat: Heartbeat): void {
+  const before = state.peer.beat;
+  const lost = (before?.mainCarrier ?? true) && !beat.mainCarrier || (before?.redundantCarrier ?? true) && !beat.redundantCarrier;
+  if (!lost) return;
+  state.references = { ...state.references, askedAt: NEVER, startedAt: NEVER, answered: 0 };
 }
 
 function noteSync(state: State, event: Of<"in-sync">): void {

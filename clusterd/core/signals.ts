@@ -9,7 +9,7 @@ import type { CoreEvent, Index } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
 
 export const CONDITIONS = [
-  "lease-over", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact",
+  "lease-over", "node-failed", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact",
   "lan-lost", "overdue", "solo",
 ] as const;
 export const OUTCOMES = [
@@ -41,6 +41,7 @@ type Test = (state: State, holding: Holding, identity: Index) => boolean;
 
 const TESTS: Record<Condition, Test> = {
   "lease-over": (state, holding) => holds(holding) && state.now >= holding.leaseUntil,
+  "node-failed": (state, holding) => holds(holding) && state.failed !== null,
   "guard-missing": (state, holding) => holds(holding) && !state.guard.present,
   "peer-newer": (state, holding, identity) => {
     const said = state.peer.beat?.identities[identity];
@@ -67,7 +68,7 @@ const TESTS: Record<Condition, Test> = {
 function isWorse(state: State): boolean {
   const { beat } = state.peer;
   const { agreedAt } = state.references;
-  return agreedAt !== NEVER && state.now - Math.max(agreedAt, state.wokeAt) > SHORT_LIMIT && beat !== null && beat.references !== 255 && isMajority(beat.references, state.config.references);
+  return agreedAt !== NEVER && state.now - Math.max(agreedAt, state.wokeAt, state.peer.aliveSince) > SHORT_LIMIT && beat !== null && beat.references !== 255 && isMajority(beat.references, state.config.references);
 }
 
 export const conditionHolds = (condition: Condition, state: State, identity: Index): boolean =>

@@ -97,6 +97,8 @@ export interface State {
   /** Newest asking, newest majority, and the newest round that anybody answered. */
   references: { askedAt: Instant; agreedAt: Instant; startedAt: Instant; answered: number };
   carrier: { main: boolean | null; heartbeat: boolean | null; redundant: boolean | null };
+  /** When a carrier was lost last: what the peer said before knows nothing of it. */
+  carrierLostAt: Instant;
   guard: { readonly present: boolean; readonly reason: string };
   /** Leaving: the command that asked for it, and whether good-byes go out already. */
   leaving: { readonly command: number; readonly promised: boolean } | null;
@@ -124,7 +126,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
       links: { private: NEVER, lan: NEVER, serial: NEVER },
     },
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
-    carrier: { main: null, heartbeat: null, redundant: null },
+    carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
     guard: { present: false, reason: "the dead-man process has not started yet" },
     leaving: null, failed: null, told: {},
     holdings: [newHolding(records[0], at, wall), newHolding(records[1], at, wall)],

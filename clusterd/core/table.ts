@@ -30,7 +30,7 @@ const row = (when: GuardName, to: Role, actions: readonly ActionName[], because:
 
 // Rows that several roles share. ------------------------------------------------------------------------------------
 
-const NOTHING_HELD = ignore("this node does not hold the identity", "lease-over", "guard-missing", "unheard", "lan-lost", "own-mac-heard");
+const NOTHING_HELD = ignore("this node does not hold the identity", "lease-over", "node-failed", "guard-missing", "unheard", "lan-lost", "own-mac-heard");
 const NO_CLAIM = ignore("no claim is under way", "claim-broken", "claim-complete");
 const NO_RAISE = ignore("no raise is under way", "raised", "raise-failed");
 const NO_RELEASE = ignore("no release is under way", "released", "release-failed");
@@ -45,6 +45,8 @@ const FORGET = {
 const HOLDER_LETS_GO = {
   "lease-over": [row("otherwise", "releasing", ["trip", "stop-services", "release", "send"],
     "the lease is over: neither peer nor arbiter has acknowledged in time", "alarm")],
+  "node-failed": [row("otherwise", "releasing", ["doubt", "stop-services", "release", "send"],
+    "this node cannot write its journal any more: let the peer take over", "alarm")],
   "guard-missing": [row("otherwise", "releasing", ["doubt", "stop-services", "release", "send"],
     "the dead-man process is gone: nothing would silence us if we hung", "alarm")],
   "peer-newer": [row("otherwise", "releasing", ["adopt-lost", "stop-services", "release", "send"],
@@ -99,7 +101,7 @@ export const TABLE = {
     "force-own": [row("peer-holds-or-claims", "standby", ["answer-peer-owns"], "refused: the peer holds it and is heard"),
       row("otherwise", "acquiring", ["acquire-alone", "answer-done"], "a person said that this node shall own it", "alarm")],
     "confirm-dead": [row("peer-reachable", "standby", ["answer-peer-alive"], "refused: the peer is heard"),
-      row("may-claim", "acquiring", ["acquire-alone", "answer-done"], "a person confirmed that the peer is dead", "alarm"),
+      row("could-own", "acquiring", ["acquire-alone", "answer-done"], "a person confirmed that the peer is dead", "alarm"),
       row("otherwise", "standby", ["answer-use-force"], "the peer is confirmed dead, but this node must not claim")],
     leave: LEFT_ALONE,
   },
@@ -193,7 +195,7 @@ export const TABLE = {
   },
 
   releasing: {
-    ...ignore("the identity is on its way down", "lease-over", "guard-missing", "unheard", "lan-lost", "own-mac-heard", "peer-silent", "contact", "peer-heard", "offer", "overdue"),
+    ...ignore("the identity is on its way down", "lease-over", "node-failed", "guard-missing", "unheard", "lan-lost", "own-mac-heard", "peer-silent", "contact", "peer-heard", "offer", "overdue"),
     ...NO_CLAIM, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO,
     ...ignore("the raise was overtaken by the release", "raised", "raise-failed"),
     "peer-newer": [row("otherwise", "releasing", ["adopt"], "the peer owns it at a newer epoch")],
@@ -230,7 +232,7 @@ export const TABLE = {
 
   failed: {
     ...ignore("this node has failed: it does nothing until the daemon is started again",
-      "lease-over", "guard-missing", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact", "lan-lost", "overdue", "solo",
+      "lease-over", "node-failed", "guard-missing", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact", "lan-lost", "overdue", "solo",
       "peer-heard", "offer", "peer-newer", "persisted", "persist-failed", "raised", "raise-failed", "released", "release-failed",
       "services-started", "services-stopped", "passed", "pass-failed", "own-mac-heard", "leave"),
     "hand-over": [row("otherwise", "failed", ["answer-failed"], "this node has failed")],
