@@ -3,7 +3,7 @@
 // One folder holds a lab's state, one cgroup all its processes; nothing on the machine has a name of the lab's. A Lab
 // object keeps nothing in memory, so that the command line, a test and another terminal can use the same lab.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 
 import { execa } from "execa";
@@ -18,10 +18,12 @@ import type { Process } from "./processes.ts";
 import { readHeartbeatPort, readNodes, readReferences } from "./sample.ts";
 import type { NodeFacts } from "./sample.ts";
 
-/** The project's folder, which the nodes see read-only as /usr/lib/clusterd. */
-export const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const HERE = `${PROJECT}/test/lab`;
 const LABS = process.env["CLUSTERD_LAB"] ?? "/var/tmp/clusterd-lab";
+
+/** Of the project, what the nodes see read-only as /usr/lib/clusterd; node_modules besides. */
+const PROGRAMS = ["clusterd", "mirror", "network-scripts", "cluster.d", "crontab", "package.json", "package-lock.json", "test/lab"];
 
 /** Who sits on the LAN beside the nodes: a client with an ordinary ARP cache, and one whose ARP entries never change. */
 const CLIENTS = { client: "192.168.50.100", "client-frozen": "192.168.50.99" } as const;
@@ -63,6 +65,7 @@ export class Lab {
     const configuration = options.configuration ?? `${PROJECT}/cluster.d`;
     const nodes = readNodes(configuration);
     this.#makeFolders(nodes);
+    this.#installPrograms();
     this.#save({ configuration, daemon: options.daemon ?? true, hosts: {}, unplugged: [] });
     const installing = installDisks(nodes, [this.disk(nodes[0].name), this.disk(nodes[1].name)], configuration, options.profile ?? null);
     await this.#buildNetwork(nodes, readReferences(configuration));
@@ -97,7 +100,7 @@ export class Lab {
     writeFileSync(`${run}/options`, `daemon=${this.#state().daemon ? "yes" : "no"}\n`);
     const shell = startInGroup(this.group(node), `${this.folder}/${node}/console.log`, [
       "unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation", "private",
-      "sh", `${HERE}/node/boot`, node, `${this.folder}/${node}`, `${LABS}/root`, PROJECT,
+      "sh", `${HERE}/node/boot`, node, `${this.folder}/${node}`, `${LABS}/root`, `${this.folder}/programs`, `${PROJECT}/node_modules`,
     ]);
     const pid = await until(`${node}'s first process`, 5000, () => childrenOf(shell.pid)[0] ?? null);
     const first = identify(pid);
@@ -227,6 +230,12 @@ export class Lab {
       this.group(name).create();
     }
     this.#group.child("rig").create();
+  }
+
+  /** The nodes run a copy, so that work on the project while a lab is up does not reach it half done. */
+  #installPrograms(): void {
+    for (const part of PROGRAMS) cpSync(`${PROJECT}/${part}`, `${this.folder}/programs/${part}`, { recursive: true });
+    mkdirSync(`${this.folder}/programs/node_modules`);
   }
 
   async #buildNetwork(nodes: readonly [NodeFacts, NodeFacts], references: readonly string[]): Promise<void> {
