@@ -6,7 +6,7 @@
 import { monotonicNow, type Instant } from "./base/time.ts";
 import { beatOf } from "./core/beat.ts";
 import type { CoreConfig, CoreEvent, Effect, Heartbeat, Index, JournalRecord, Verb } from "./core/model.ts";
-import { begin, step } from "./core/step.ts";
+import { step, type Decision } from "./core/step.ts";
 import type { State } from "./core/state.ts";
 import { nextWake } from "./core/wake.ts";
 import type { LanEye, Takeover } from "./takeover/takeover.ts";
@@ -34,7 +34,6 @@ export interface CommandAnswer {
   readonly text: string;
 }
 
-type Started = CoreEvent & { kind: "start" };
 /** An event without its moment, which is that of its arrival here. */
 export type Unstamped = CoreEvent extends infer E ? (E extends CoreEvent ? Omit<E, "at"> : never) : never;
 
@@ -47,11 +46,11 @@ export class Driver {
   #commands = 0;
   #stopped = false;
 
-  constructor(config: CoreConfig, rim: Rim, started: Started) {
+  /** `first`: begin() of the core, or the state that the daemon before this one left (restart.ts). */
+  constructor(rim: Rim, first: Decision) {
     this.#rim = rim;
-    const decision = begin(config, started);
-    this.#state = decision.state;
-    this.#perform(decision.effects);
+    this.#state = first.state;
+    this.#perform(first.effects);
   }
 
   get state(): State {

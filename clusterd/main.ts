@@ -15,12 +15,14 @@ import { formatProblem, loadConfig } from "./config/load.ts";
 import { coreConfigOf } from "./core-config.ts";
 import type { Effect, Heartbeat, Index, Verb } from "./core/model.ts";
 import { summaryOf } from "./core/summary.ts";
+import { begin } from "./core/step.ts";
 import { Driver, type CommandAnswer, type Rim } from "./driver.ts";
 import { deriveKeys, loadKey } from "./heartbeat/key.ts";
 import { createLinks, type Links } from "./heartbeat/links.ts";
 import { createHistory } from "./history.ts";
 import { Journal, readJournal } from "./journal.ts";
 import { createNotifier } from "./notify.ts";
+import { heldBy, leaveForRestart, takeRestart } from "./restart.ts";
 import { createServices } from "./services/services.ts";
 import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
 import { serveControl } from "./status/socket-server.ts";
@@ -29,8 +31,12 @@ import { lastClockReport } from "./timesync/clock-report.ts";
 import { readReports } from "../mirror/report.ts";
 
 const EXIT_CONFIGURATION = 2;
+/** Asks systemd or the init script for a new daemon at once (RestartForceExitStatus). */
+const EXIT_RESTART = 75;
 /** The core gives a frozen handover up after two minutes; the pass itself is bounded by its jobs. */
 const PASS_LIMIT = 110_000;
+/** CLUSTERD_NODE: for a machine whose host name is not its node's name. */
+const WHO = { etc: ETC, ...(process.env["CLUSTERD_NODE"] === undefined ? {} : { self: process.env["CLUSTERD_NODE"] }) };
 const MIRROR = fileURLToPath(new URL("../mirror/bin/mirror", import.meta.url));
 
 export interface DaemonOptions {
@@ -50,7 +56,7 @@ export async function runDaemon({ json = false, level = "info" }: DaemonOptions 
 
 /** The running daemon's parts are held by its timers and sockets; problems are returned. */
 async function start(log: Log): Promise<readonly string[] | null> {
-  const loaded = loadConfig({ etc: ETC });
+  const loaded = loadConfig(WHO);
   if (!loaded.ok) return loaded.problems.map(formatProblem);
   const { config } = loaded;
   for (const warning of loaded.warnings) log.warn("configuration.warning", { because: formatProblem(warning) });
@@ -97,14 +103,17 @@ class Daemon {
   async begin(before: ReturnType<typeof readJournal>, keys: ReturnType<typeof deriveKeys>): Promise<void> {
     // Who answers here already keeps its NICs: nothing is touched before the socket is ours.
     await serveControl(CONTROL_SOCKET, (request) => this.#serve(request));
-    const { found, problems } = await this.#network.prepare();
+    const core = coreConfigOf(this.#config);
+    const left = takeRestart(core);
+    const { found, problems, kept } = await this.#network.prepare(left === null ? [] : heldBy(left));
     for (const each of found) this.#log.warn("network.found-raised", { because: each });
     for (const each of problems) this.#log.warn("network.problem", { because: each });
-    const core = coreConfigOf(this.#config);
-    const driver = new Driver(core, this.#rim(), {
+    const resumed = left !== null && heldBy(left).length === kept.length ? left : null;
+    if (resumed === null) for (const identity of kept) await this.#network.release(identity);
+    const driver = new Driver(this.#rim(), resumed !== null ? { state: resumed, effects: [] } : begin(core, {
       kind: "start", at: monotonicNow(), wall: Date.now(), boot: randomBytes(16).toString("hex"),
       journal: before.ok ? before.record : null, fresh: !before.ok && before.missing,
-    });
+    }));
     this.#driver = driver;
     const guards = this.#network.guards();
     driver.happened({ kind: "guard", present: guards.deadman, reason: guards.deadman ? "" : "the dead-man process did not start" });
@@ -165,6 +174,7 @@ class Daemon {
       case "stop":
         void this.#leave("asked over the control socket");
         return { ok: true, text: "handing over, then ending" };
+      case "restart": return this.#restart(driver);
       default: return { ok: false, text: `this daemon does not know how to ${String((request as { ask: unknown }).ask)}` };
     }
   }
@@ -197,7 +207,7 @@ class Daemon {
 
   /** Reads the files again; a bad configuration changes nothing. NICs and nodes are fixed for the life of the daemon. */
   #reload(): ControlAnswer {
-    const loaded = loadConfig({ etc: ETC });
+    const loaded = loadConfig(WHO);
     const refusal = !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
       : JSON.stringify(loaded.config.nodes) !== JSON.stringify(this.#config.nodes) || loaded.config.cluster.name !== this.#config.cluster.name
         ? "the NICs, addresses or names of the nodes have changed: that needs a restart of clusterd" : null;
@@ -213,6 +223,16 @@ class Daemon {
     this.#driver?.reconfigure(coreConfigOf(loaded.config));
     this.#log.info("configuration.loaded", { digest: loaded.config.digest });
     return { ok: true, text: `configuration ${loaded.config.digest} is in force` };
+  }
+
+  /** For an upgrade: ends without letting go. What is held stays up until its lease ends, unless the next daemon goes on before. */
+  #restart(driver: Driver): ControlAnswer {
+    const refusal = leaveForRestart(driver.state);
+    if (refusal !== null) return { ok: false, text: refusal };
+    driver.stop();
+    this.#log.info("daemon.restarting", { because: "asked over the control socket; what is held stays up within its lease" });
+    setTimeout(() => process.exit(EXIT_RESTART), 5);
+    return { ok: true, text: "ending without letting go" };
   }
 
   /** Hand over what is held, promise, say good-bye, end. A second signal ends at once; the dead-man lets go then. */

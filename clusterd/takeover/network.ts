@@ -15,7 +15,7 @@ import { createKernelLease } from "./kernel-lease.ts";
 import { heartbeatIfcfg, planNics, type NicPlan } from "./nic-plan.ts";
 import { carriesIdentity, difference, identityDifference, readState, SHOW_ALL, showIdentity, showNic, type NicState } from "./nic-state.ts";
 import { printScript, runScript, writeIfcfg } from "./scripts.ts";
-import type { LanEye, NetworkOutcome, Takeover, TakeoverEvents } from "./takeover.ts";
+import type { Kept, LanEye, NetworkOutcome, Takeover, TakeoverEvents } from "./takeover.ts";
 import { startWaitingIp } from "./waiting-ip.ts";
 
 export interface Network extends Takeover {
@@ -183,12 +183,18 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     });
   }
 
-  async function prepare(): Promise<{ found: string[]; problems: string[] }> {
+  async function prepare(keep: readonly Kept[] = []): Promise<{ found: string[]; problems: string[]; kept: Index[] }> {
     const found: string[] = [];
+    const kept: Index[] = [];
     const problems: string[] = [];
     const note = (problem: string | null): void => { if (problem !== null) problems.push(problem); };
     for (const { nic, ifcfg } of [heartbeat, ...plans]) note(writeIfcfg(nic, ifcfg));
     for (const place of places) {
+      const lease = keep.find(({ identity }) => identity === place.plan.identity);
+      if (lease !== undefined && await stillUp(place, lease.until, note)) {
+        kept.push(lease.identity);
+        continue;
+      }
       const state = await lookAt(place.plan);
       if (state === null) note(`there is no NIC ${place.plan.nic}`);
       else if (carriesIdentity(state, place.plan)) found.push(`${place.plan.nic} carried the identity of ${config.nodes[place.plan.identity].name} (${state.mac} ${state.addresses.join(" ")})`);
@@ -198,23 +204,39 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     if (!up.ok) note(up.reason);
     await startGuards(note);
     // The dead-man of a killed daemon may have set a link down until just now.
-    for (const place of places) {
+    for (const place of places.filter(({ held }) => !held)) {
       const state = await lookAt(place.plan);
       if (state !== null && restDifference(place.plan, state) !== null) await rest(place, state, note);
     }
     eye.start();
     watch.start();
-    return { found, problems };
+    return { found, problems, kept };
+  }
+
+  /** Left up by the daemon before this one, within its lease: taken over as it is. The old dead-man ends when ours starts. */
+  async function stillUp(place: Place, until: Instant, note: (problem: string | null) => void): Promise<boolean> {
+    const { plan } = place;
+    if (identityDifference(await ip.ask([], showIdentity(plan)), plan) !== null) return false;
+    await readScripts(place, note);
+    if (monotonicNow() >= until) return false;
+    Object.assign(place, { held: true, raised: true, until });
+    deadman.lease(plan.nic, until);
+    eye.watch(plan.nic, plan.mac);
+    return true;
+  }
+
+  async function readScripts(place: Place, note: (problem: string | null) => void): Promise<void> {
+    const [up, down] = await Promise.all([printScript("ifup", place.plan.nic), printScript("ifdown", place.plan.nic)]);
+    if (typeof up === "string") note(up);
+    else place.up = up;
+    if (typeof down === "string") note(down);
+    else place.down = down;
   }
 
   /** A NIC that rests already is left alone: a real one would take seconds to negotiate its link again. */
   async function rest(place: Place, state: NicState | null, note: (problem: string | null) => void): Promise<void> {
     const { plan } = place;
-    const [up, down] = [await printScript("ifup", plan.nic), await printScript("ifdown", plan.nic)];
-    if (typeof up === "string") note(up);
-    else place.up = up;
-    if (typeof down === "string") note(down);
-    else place.down = down;
+    await readScripts(place, note);
     const resting = restDifference(plan, state) === null && (await runScript("ifup", "--settings", plan.nic)).ok;
     if (state === null || resting) return;
     const outcome = await runScript("ifdown", plan.nic);

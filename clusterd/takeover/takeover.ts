@@ -7,10 +7,17 @@ import type { Index } from "../core/model.ts";
 
 export type NetworkOutcome = { readonly ok: true; readonly took: number } | { readonly ok: false; readonly reason: string; readonly took: number };
 
+/** An identity that the daemon before this one left up, and the end of its lease. */
+export interface Kept {
+  readonly identity: Index;
+  readonly until: Instant;
+}
+
 export interface Takeover {
   /** Start by looking: brings every NIC of this node to rest (no identity, stand-in MACs, admin address, routes), writes the
-   *  generated ifcfg files, starts dead-man, kernel lease and LAN eye. Reports what it found raised. May be run twice. */
-  prepare(): Promise<{ readonly found: readonly string[]; readonly problems: readonly string[] }>;
+   *  generated ifcfg files, starts dead-man, kernel lease and LAN eye. Reports what it found raised. May be run twice.
+   *  What `keep` names is left up if it is up as it should be and its lease lasts; `kept` says which. */
+  prepare(keep?: readonly Kept[]): Promise<{ readonly found: readonly string[]; readonly problems: readonly string[]; readonly kept: readonly Index[] }>;
   /** MAC, address, routes, announcement; verified from the kernel's own answer. Fails, with everything taken back, when `until` passes. */
   raise(identity: Index, until: Instant): Promise<NetworkOutcome>;
   /** Link down first, verified; then stand-in MAC, up again, admin address and routes of a node without it. May be called for an identity that is not up. */
