@@ -89,10 +89,13 @@ export async function freshPair(lab: Lab, profile: string | null = null): Promis
   for (const { name } of lab.nodes()) await lab.exec(name, ["mirror", "run", "--all"], { timeout: 60_000 });
 }
 
-/** Waits until everything is at home, asking for it as often as it takes for the returned node to be resynchronised. */
+/** Waits until everything is at home, doing what a person would: clears the standby lock of a node that lost a tie, and
+ *  asks for the failback until the returned node is resynchronised. Throws after a minute. */
 export async function goHome(lab: Lab): Promise<void> {
   await until("both identities to be at home", 60_000, async () => {
-    if (isHome(await identitiesOf(lab))) return true;
+    const identities = await identitiesOf(lab);
+    if (isHome(identities)) return true;
+    if (identities.serv1.some(({ locked }) => locked)) await lab.exec("serv1", ["clusterd", "clear"], { timeout: 30_000, reject: false });
     await lab.exec("serv1", ["clusterd", "failback"], { timeout: 30_000, reject: false });
     await sleep(300);
     return isHome(await identitiesOf(lab));

@@ -98,7 +98,9 @@ verb("outage [action]", "Gaps that a client sees at a request every 2 ms. ACTION
   .option("--seconds <s>", "how long to measure when no asker is running", "10");
 
 program.parseAsync().catch((error: Error) => {
-  console.error(`lab: ${error.message.split("\n")[0]}`);
+  const sentence = error.message.split("\n")[0];
+  if (process.argv.includes("--json")) console.log(JSON.stringify({ ok: false, error: sentence }));
+  console.error(`lab: ${sentence}`);
   process.exitCode = 1;
 });
 
