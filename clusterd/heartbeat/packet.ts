@@ -88,8 +88,10 @@ export function claimsOnTheWire(bytes: Buffer): readonly [boolean, boolean] | nu
   return [(bytes[1]! & 1) !== 0, (bytes[1]! & 2) !== 0];
 }
 
-const claims = ({ identities: [first, second] }: Heartbeat): number =>
-  (first.role === "claiming" ? 1 : 0) | (second.role === "claiming" ? 2 : 0);
+/** The claim's last word is said while its epoch is being written: acquiring is claiming to everybody else. */
+const isClaim = ({ role }: IdentityBeat): boolean => role === "claiming" || role === "acquiring";
+
+const claims = ({ identities: [first, second] }: Heartbeat): number => (isClaim(first) ? 1 : 0) | (isClaim(second) ? 2 : 0);
 
 const tagOf = (bytes: Buffer, key: KeyObject): Buffer =>
   createHmac("sha256", key).update(bytes.subarray(0, bytes.length - TAG)).digest();

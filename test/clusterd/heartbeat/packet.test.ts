@@ -83,6 +83,8 @@ test("refuses a packet whose sender is not the one of its key", () => {
 test("shows claims to a sniffer without a key, and refuses claim bits that contradict the roles", () => {
   const claiming = encodeHeartbeat(heartbeat({ identities: [identityBeat(), identityBeat({ role: "claiming" })] }), "lan", keys);
   assert.deepEqual(claimsOnTheWire(claiming), [false, true]);
+  const acquiring = encodeHeartbeat(heartbeat({ identities: [identityBeat({ role: "acquiring" }), identityBeat()] }), "lan", keys);
+  assert.deepEqual(claimsOnTheWire(acquiring), [true, false]);
   assert.deepEqual(claimsOnTheWire(packet()), [false, false]);
   assert.equal(claimsOnTheWire(randomBytes(20)), null);
   for (const bits of [0, 1, 3, 6, 0x82]) {
