@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { run, describe } from "./base/exec.ts";
 import { createLog, type Level, type Log } from "./base/log.ts";
 import { CONTROL_SOCKET, ETC, HEARTBEAT_KEY, JOURNAL, STATE } from "./base/paths.ts";
-import { monotonicNow } from "./base/time.ts";
+import { formatDuration, monotonicNow } from "./base/time.ts";
 import type { Config } from "./config/config.ts";
 import { formatProblem, loadConfig } from "./config/load.ts";
 import { coreConfigOf } from "./core-config.ts";
@@ -34,6 +34,7 @@ const EXIT_CONFIGURATION = 2;
 /** Asks systemd or the init script for a new daemon at once (RestartForceExitStatus). */
 const EXIT_RESTART = 75;
 /** The core gives a frozen handover up after two minutes; the pass itself is bounded by its jobs. */
+const OFFSET_LOOK = 2_000;
 const PASS_LIMIT = 110_000;
 /** CLUSTERD_NODE: for a machine whose host name is not its node's name. */
 const WHO = { etc: ETC, ...(process.env["CLUSTERD_NODE"] === undefined ? {} : { self: process.env["CLUSTERD_NODE"] }) };
@@ -84,6 +85,7 @@ class Daemon {
   #links: Links | null = null;
   #driver: Driver | null = null;
   #ending = false;
+  #clocksDiffer = false;
 
   constructor(config: Config, journal: Journal, log: Log) {
     this.#config = config;
@@ -122,6 +124,7 @@ class Daemon {
     await this.#links.start();
     this.#listenToSignals();
     driver.run();
+    setInterval(() => this.#watchOffset(), OFFSET_LOOK);
     // Node would write it when it exits, which a daemon that is killed never does: 40 MB less resident from the next start on.
     flushCompileCache();
     this.#log.info("daemon.started", { cluster: this.#config.cluster.name, node: this.#name(core.self), profile: this.#config.cluster.profile });
@@ -144,7 +147,7 @@ class Daemon {
   }
 
   async #finalPass(identity: Index): Promise<{ ok: boolean; detail: string }> {
-    const ran = await run([MIRROR, "pass", "--identity", this.#name(identity), "--final", "--json"], { timeout: PASS_LIMIT });
+    const ran = await run([MIRROR, "pass", "--identity", this.#name(identity), "--final", "--json"], { timeout: PASS_LIMIT, ordinary: true });
     return { ok: ran.failure === null, detail: ran.failure === null ? "" : describe(ran) };
   }
 
@@ -153,6 +156,22 @@ class Daemon {
     this.#log.say(level, event, { ...(name === null ? {} : { identity: name }), because });
     this.#history.add({ wall: Date.now(), level, event, identity: name, because });
     if (level !== "info" || event === "identity.owner") this.#notifier.tell({ event, about: name ?? "-", because });
+  }
+
+  /** The peer's clock against ours: beyond the limit there is an alarm, and the mirror refuses runs that would compare times. */
+  #offsetProblem(): string | null {
+    const offset = this.#links?.offset() ?? null;
+    const { offsetLimit } = this.#config.cluster;
+    if (offset === null || Math.abs(offset) <= offsetLimit) return null;
+    return `the clocks of the two nodes differ by ${formatDuration(Math.abs(offset))}, more than offset_limit (${formatDuration(offsetLimit)})`;
+  }
+
+  #watchOffset(): void {
+    const problem = this.#offsetProblem();
+    if ((problem === null) === !this.#clocksDiffer) return;
+    this.#clocksDiffer = problem !== null;
+    this.#tell({ kind: "tell", level: problem === null ? "info" : "alarm", event: "clock.offset", identity: null,
+      because: problem ?? "the clocks of the two nodes agree again" });
   }
 
   // ---- the control socket --------------------------------------------------------------------------------------
@@ -186,11 +205,17 @@ class Daemon {
     return driver.command(verb, identity as Index | null);
   }
 
+  #summary(driver: Driver): NodeStatus["core"] {
+    const summary = summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) });
+    const problem = this.#offsetProblem();
+    return problem === null ? summary : { ...summary, problems: [...summary.problems, problem] };
+  }
+
   #status(driver: Driver): NodeStatus {
     return {
       version: 1, cluster: this.#config.cluster.name, node: this.#name(this.#config.self),
       nodes: [this.#name(0), this.#name(1)], wall: Date.now(), started: this.#started, profile: this.#config.cluster.profile,
-      core: summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) }),
+      core: this.#summary(driver),
       offset: this.#links?.offset() ?? null, history: this.#history.newest(), guards: this.#network.guards(),
       configuration: { digest: this.#config.digest, loaded: this.#loaded, problem: this.#problem },
       clock: lastClockReport(), jobs: readReports(),
