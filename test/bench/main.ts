@@ -1,38 +1,81 @@
 // npm run bench -- failover: measured on real nodes, by their clients and the witness on the switch.
 //
-// Exit: 0 measured, and never two owners; 1 otherwise; 130 ended by Ctrl-C.
+// Exit: 0 measured, and everything was as it should; 1 otherwise; 2 wrong usage; 130 ended by Ctrl-C.
+
+import { rmSync } from "node:fs";
 
 import { Command, Option } from "commander";
 
 import { FAULT_NAMES } from "../lab/faults.ts";
-import type { FaultName } from "../lab/faults.ts";
 import { Lab } from "../lab/lab.ts";
-import { failover, markdown } from "./failover.ts";
+import { failover } from "./failover.ts";
+import { idle } from "./idle.ts";
+import { load } from "./load.ts";
+import { freshPair, makeConfiguration } from "./pair.ts";
+import { markdown } from "./result.ts";
+import type { Result } from "./result.ts";
 
-const program = new Command("npm run bench --").description("Measurements on real nodes in the lab.");
+const MEASUREMENTS = [...FAULT_NAMES, "idle", "load"] as const;
+type Measurement = (typeof MEASUREMENTS)[number];
+
+interface Options {
+  readonly profile: string;
+  readonly fault: readonly (Measurement | "all")[];
+  readonly runs: number;
+  readonly seconds?: number;
+  readonly minutes: number;
+  readonly withServices?: boolean;
+  readonly name: string;
+  readonly json?: boolean;
+}
+
+const program = new Command("npm run bench --").description("Measurements on real nodes in the lab.").exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+const whole = (least: number, most: number) => (word: string): number => {
+  const value = Number(word);
+  if (!Number.isInteger(value) || value < least || value > most) program.error(`error: a whole number from ${least} to ${most} is wanted, not ${word}`);
+  return value;
+};
 
 program.command("failover")
-  .description("what each fault costs a client: the longest gap at a request every 2 ms, and whether two nodes ever spoke for one identity")
+  .description("what each fault costs a client: the longest gap at a request every 2 ms, and whether two nodes ever spoke for one identity; what a quiet and what a busy pair does")
   .addOption(new Option("--profile <profile>", "timing profile").choices(["fast", "balanced", "safety"]).default("balanced"))
-  .addOption(new Option("--fault <name...>", "only these").choices(FAULT_NAMES))
-  .option("--runs <n>", "how often each; 20 take about 4 minutes a fault", "5")
+  .addOption(new Option("--fault <name...>", "only these").choices([...MEASUREMENTS, "all"]).default(["all"]))
+  .option("--runs <n>", "how often each fault; one takes about 12 s", whole(1, 1000), 5)
+  .option("--seconds <s>", "how long idle (60) and load (600) take", whole(1, 86_400))
+  .option("--minutes <m>", "begin no further fault after so long", whole(1, 1440), 90)
+  .option("--with-services", "with the sample's services and mirror jobs; without: nothing to start")
   .option("--name <lab>", "name of the lab", "bench")
   .option("--json", "print one JSON object; progress goes to standard error in any case")
-  .action(async ({ profile, fault, runs, name, json }: { profile: string; fault?: FaultName[]; runs: string; name: string; json?: boolean }) => {
-    const number = Number(runs);
-    if (!Number.isInteger(number) || number < 1 || number > 1000) throw new Error(`--runs takes a number from 1 to 1000, not ${runs}`);
-    const lab = new Lab(name);
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void lab.down().finally(() => process.exit(130)));
-    try {
-      const results = await failover(lab, fault ?? FAULT_NAMES, profile, number, (line) => console.error(line));
-      console.log(json === true ? JSON.stringify({ profile, runs: number, results }) : markdown(results));
-      if (results.some(({ failed, figures }) => failed.length > 0 || (figures.two_owners_ms?.max ?? 0) > 0)) process.exitCode = 1;
-    } finally {
-      await lab.down();
-    }
-  });
+  .action(bench);
 
 program.parseAsync().catch((error: Error) => {
   console.error(`bench: ${error.message.split("\n")[0]}`);
   process.exitCode = 1;
 });
+
+async function bench(options: Options): Promise<void> {
+  const { profile, runs, minutes, seconds, name } = options;
+  const lab = new Lab(name);
+  const setting = { profile, configuration: makeConfiguration(options.withServices === true) };
+  const clean = async (): Promise<void> => {
+    await lab.down();
+    rmSync(setting.configuration, { recursive: true, force: true });
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void clean().finally(() => process.exit(130)));
+  const tell = (line: string): void => console.error(line);
+  const take = (what: Measurement): Promise<Result> =>
+    what === "idle" ? idle(lab, seconds ?? 60, tell) : what === "load" ? load(lab, seconds ?? 600, tell) : failover(lab, what, setting, runs, tell);
+  const wanted = options.fault.includes("all") ? MEASUREMENTS : MEASUREMENTS.filter((each) => options.fault.includes(each));
+  const deadline = performance.now() + minutes * 60_000;
+  try {
+    const results: Result[] = [];
+    await freshPair(lab, setting);
+    for (const what of wanted) if (performance.now() < deadline) results.push(await take(what));
+    const skipped = wanted.slice(results.length);
+    if (skipped.length > 0) tell(`not begun after ${minutes} minutes: ${skipped.join(", ")}`);
+    console.log(options.json === true ? JSON.stringify({ profile, runs, results, skipped }) : markdown(results));
+    if (skipped.length > 0 || results.some(({ wrong }) => wrong.length > 0)) process.exitCode = 1;
+  } finally {
+    await clean();
+  }
+}

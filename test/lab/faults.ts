@@ -26,12 +26,12 @@ const daemonSignal = (lab: Lab, signal: string): Promise<string> =>
 
 /** All of them hit serv1 while it owns its identity. */
 export const FAULTS = {
-  "power": { what: "power cut", lasts: 2500, moves: true, inject: (lab) => lab.powerOff("serv1"), mend: (lab) => lab.powerOn("serv1") },
+  "power-cut": { what: "power cut", lasts: 2500, moves: true, inject: (lab) => lab.powerOff("serv1"), mend: (lab) => lab.powerOn("serv1") },
   "lan-cable": { what: "LAN cable pulled", lasts: 2500, moves: true, inject: (lab) => lab.unplug("serv1", "eth0"), mend: (lab) => lab.plug("serv1", "eth0") },
   "private-cable": { what: "private cable pulled", lasts: 2500, moves: false, inject: (lab) => lab.unplug("serv1", "eth1"), mend: (lab) => lab.plug("serv1", "eth1") },
   "daemon-killed": { what: "daemon killed", lasts: 2500, moves: true, inject: (lab) => daemonSignal(lab, "KILL"), mend: (lab) => lab.exec("serv1", ["lab-daemons", "start"]) },
   "daemon-stopped": { what: "daemon stopped with SIGSTOP, then continued", lasts: 4000, moves: true, inject: (lab) => daemonSignal(lab, "STOP"), mend: (lab) => daemonSignal(lab, "CONT") },
-  "frozen": { what: "whole node frozen, then thawed", lasts: 4000, moves: true, inject: (lab) => lab.freeze("serv1"), mend: (lab) => lab.thaw("serv1") },
+  "node-frozen": { what: "whole node frozen, then thawed", lasts: 4000, moves: true, inject: (lab) => lab.freeze("serv1"), mend: (lab) => lab.thaw("serv1") },
   "partition": { what: "all links between the nodes cut, the references on serv2's side", lasts: 4000, moves: true, inject: isolate, mend: (lab) => lab.mend() },
   "switchover": { what: "planned switchover", lasts: 2500, moves: true, inject: (lab) => lab.exec("serv1", ["clusterd", "switchover", "serv1"], { timeout: 30_000 }), mend: async () => {} },
 } as const satisfies Record<string, Fault>;
@@ -57,20 +57,27 @@ export interface Measured {
   readonly owners: Owners;
 }
 
+export interface How {
+  /** Brings the pair home again after the mending; throws when it cannot. */
+  readonly home?: (lab: Lab) => Promise<void>;
+  /** How many times longer the fault lasts, for profiles that are slower than the default. */
+  readonly longer?: number;
+}
+
 /** On a pair at home; returns with the pair at home. Throws if it does not come home within a minute. */
-export async function measure(lab: Lab, name: FaultName): Promise<Measured> {
+export async function measure(lab: Lab, name: FaultName, { home = goHome, longer = 1 }: How = {}): Promise<Measured> {
   const fault: Fault = FAULTS[name];
   const [ordinary, frozen] = [new Asker(lab, "serv1", "client"), new Asker(lab, "serv1", "client-frozen")];
   await ordinary.start(5000);
   await frozen.start(5000);
   const since = now();
   await fault.inject(lab);
-  await sleep(fault.lasts);
+  await sleep(fault.lasts * longer);
   const during = { ordinary: ordinary.report(since), frozen: frozen.report(since) };
   const moved = (await identitiesOf(lab)).serv2[0]?.role === "owner";
   await fault.mend(lab);
   const mended = now();
-  await goHome(lab);
+  await home(lab);
   await sleep(500);
   const back = ordinary.report(mended);
   const seen = await owners(lab, since);
