@@ -4,7 +4,8 @@
 
 import { nextEpoch, withOwner } from "./epochs.ts";
 import { claimObstacle, handoverObstacle } from "./guards.ts";
-import { isPrompt, leaseEnd, wasSurelyAlone } from "./lease.ts";
+import { leaseEnd, takesTheVote, wasSurelyAlone } from "./lease.ts";
+import { inContact } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index, JournalRecord } from "./model.ts";
 import { NEVER, otherOf, type Holding, type State } from "./state.ts";
 
@@ -73,6 +74,7 @@ function acquire(scene: Scene, epoch: number, changes: Partial<IdentityRecord>):
   holding.inSync = null;
   holding.wanted = false;
   remember(scene, { ...withOwner(before, state.config.self, epoch), stale: false, promised: false, ...changes });
+  holding.leaseUntil = leaseEnd(state, holding);
 }
 
 const knownEpochs = ({ state, holding, identity }: Scene): number[] => {
@@ -83,7 +85,7 @@ const knownEpochs = ({ state, holding, identity }: Scene): number[] => {
 function beginHandover(scene: Scene, planned: boolean): void {
   const { state, holding, event } = scene;
   const offer = nextEpoch(otherOf(state.config.self), ...knownEpochs(scene));
-  holding.handover = { startedAt: state.now, planned, offer, command: event.kind === "command" && event.verb !== "leave" ? event.id : null };
+  holding.handover = { startedAt: state.now, planned, offer, letGoAt: NEVER, command: event.kind === "command" && event.verb !== "leave" ? event.id : null };
 }
 
 const letGo = (holding: Holding): void => {
@@ -124,6 +126,7 @@ export const ACTIONS = {
     answerHandover(scene, false, `the journal could not be written: ${state.failed}`);
     holding.handover = null;
     holding.claim = null;
+    holding.pending = null;
     letGo(holding);
   },
 
@@ -136,20 +139,23 @@ export const ACTIONS = {
     holding.claim = null;
   },
   acquire: (scene) => {
-    const standing = latest(scene.holding).standing || isPrompt(scene.state);
+    const standing = latest(scene.holding).standing || takesTheVote(scene.state, scene.identity);
     scene.holding.claim = null;
     acquire(scene, nextEpoch(scene.state.config.self, ...knownEpochs(scene)), { standing });
   },
   "acquire-alone": (scene) => {
     scene.holding.claim = null;
-    acquire(scene, nextEpoch(scene.state.config.self, ...knownEpochs(scene)), { standing: scene.state.config.soloBoot === "ask", locked: false });
+    acquire(scene, nextEpoch(scene.state.config.self, ...knownEpochs(scene)), {
+      // A peer that is heard has given nobody its vote, whatever the person says.
+      standing: scene.state.config.soloBoot === "ask" && !inContact(scene.state), locked: false,
+    });
   },
   "accept-offer": (scene) => {
     const offer = scene.state.peer.beat?.identities[scene.identity].offer ?? 0;
     acquire(scene, offer, { standing: false });
   },
   raise: ({ state, holding, identity, effects }) => {
-    holding.leaseUntil = leaseEnd(state, holding);
+    holding.leaseUntil = Math.max(holding.leaseUntil, leaseEnd(state, holding));
     holding.leaseTold = holding.leaseUntil;
     holding.uncertain = false;
     holding.claimHeard = null;
@@ -185,17 +191,21 @@ export const ACTIONS = {
     const offered = holding.handover?.offer ?? 0;
     // Unplanned, the peer may lack our newest versions: they are found, kept and listed when it resynchronises us.
     const stale = latest(holding).stale || holding.handover?.planned === false;
+    if (holding.handover !== null) holding.handover = { ...holding.handover, letGoAt: scene.state.now };
     remember(scene, { ...latest(holding), offered, stale });
   },
   grant: (scene) => {
     const { state, holding } = scene;
     const offered = nextEpoch(otherOf(state.config.self), ...knownEpochs(scene));
-    holding.handover = { startedAt: state.now, planned: true, offer: offered, command: null };
+    holding.handover = { startedAt: state.now, planned: true, offer: offered, letGoAt: NEVER, command: null };
     remember(scene, { ...latest(holding), offered });
   },
   withdraw: (scene) => {
+    const { state, holding } = scene;
+    // A peer that has not heard of the offer takes us for the owner still: its takeover would count our vote.
+    if (state.peer.echoedAt < (holding.handover?.letGoAt ?? NEVER)) letGo(holding);
     answerHandover(scene, false, "the peer did not take the identity");
-    scene.holding.handover = null;
+    holding.handover = null;
   },
   "final-pass": ({ holding, identity, effects }) => effects.push({ kind: "final-pass", identity, epoch: holding.record.epoch }),
 

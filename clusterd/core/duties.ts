@@ -4,7 +4,7 @@
 import { peerInSync } from "./beat.ts";
 import { remember, say, type Scene } from "./actions.ts";
 import { claimObstacle } from "./guards.ts";
-import { holds, leaseEnd, referenceInterval } from "./lease.ts";
+import { hasLease, holds, leaseEnd, referenceInterval } from "./lease.ts";
 import { inContact, isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
 import { roundTolerance } from "./signals.ts";
@@ -31,20 +31,24 @@ export function duties(context: Context): void {
 }
 
 /** Records that follow from what the peer says, without a change of role. */
-function flags({ state, effects, event }: Context, identity: Index): void {
+function flags(context: Context, identity: Index): void {
+  const { state, event } = context;
   const holding = state.holdings[identity];
   const said = state.peer.beat;
-  if (event.kind !== "heard" || said === null || holding.pending !== null || !inContact(state)) return;
+  if (said === null) return;
   const theirs = said.identities[identity];
-  const { record } = holding;
-  const changes: { -readonly [K in "standing" | "promised" | "stale"]?: IdentityRecord[K] } = {};
-  // A clean leave is a standing vote for whoever owns; it ends here first, and only then does the leaver forget it.
-  if (said.leaving && theirs.promised && holds(holding) && !record.standing) changes.standing = true;
-  if (!said.leaving && record.standing) changes.standing = false;
-  if (record.promised && !theirs.standing && state.leaving === null) changes.promised = false;
+  const record = holding.pending?.record ?? holding.record;
+  const change = (changes: Partial<IdentityRecord>): void => remember({ ...context, identity, holding }, { ...record, ...changes });
+  // A standing vote ends here first, and only then does the peer forget its promise: also while another record is being written.
+  if (event.kind === "heard" && !said.leaving && record.standing) return change({ standing: false });
+  if (holding.pending !== null) return;
+  // A clean leave is a standing vote for whoever owns, also when the good-bye came while something else was being written.
+  if (said.leaving && theirs.promised && holds(holding) && !record.standing && state.peer.hello === null) return change({ standing: true });
+  if (event.kind !== "heard" || !inContact(state)) return;
+  const forgets = record.promised && !theirs.standing && state.leaving === null;
   const resynchronised = theirs.role === "owner" && theirs.inSync && theirs.epoch === record.epoch && !theirs.standing;
-  if (record.stale && resynchronised) changes.stale = false;
-  if (Object.keys(changes).length > 0) remember({ state, effects, event, identity, holding } as Scene, { ...record, ...changes });
+  if (forgets || (record.stale && resynchronised))
+    change({ promised: record.promised && !forgets, stale: record.stale && !resynchronised });
 }
 
 /** An owner that hears a claim objects at once; the time in which it must be heard counts from that heartbeat. */
@@ -53,11 +57,15 @@ function answerClaims({ state, effects }: Context): void {
   if (unanswered) say({ state, effects });
 }
 
-function keepalive({ state, effects }: Context): void {
+/** Node 1 keeps time with node 0 and answers its heartbeat rather than wake for one of its own a moment later: half the
+ *  wakings, and echoes that are a round trip old instead of a keepalive. Its own timer, a little slower, goes on when node 0 does not. */
+function keepalive({ state, effects, event }: Context): void {
   const { keepalive: interval } = state.config.timing;
-  if (state.now < state.nextBeatAt) return;
+  const inTime = state.config.self === 1 && event.kind === "heard" && state.peer.heardAt === state.now && state.nextBeatAt - state.now <= interval / 2;
+  if (state.now < state.nextBeatAt && !inTime) return;
   say({ state, effects });
-  state.nextBeatAt = state.nextBeatAt + interval > state.now ? state.nextBeatAt + interval : state.now + interval;
+  if (inTime) state.nextBeatAt = state.now + 1.1 * interval;
+  else state.nextBeatAt = state.nextBeatAt + interval > state.now ? state.nextBeatAt + interval : state.now + interval;
 }
 
 function askReferences({ state, effects }: Context): void {
@@ -83,9 +91,9 @@ function renew({ state, effects }: Context): void {
   const grain = 1.5 * state.config.timing.keepalive;
   for (const identity of BOTH) {
     const holding = state.holdings[identity];
-    if (!holds(holding)) continue;
+    if (!hasLease(holding)) continue;
     holding.leaseUntil = Math.max(holding.leaseUntil, leaseEnd(state, holding));
-    if (holding.leaseUntil - holding.leaseTold < grain) continue;
+    if (!holds(holding) || holding.leaseUntil - holding.leaseTold < grain) continue;
     holding.leaseTold = holding.leaseUntil;
     effects.push({ kind: "lease", identity, until: holding.leaseUntil, ackedAt: holding.leaseUntil - state.config.timing.lease });
   }

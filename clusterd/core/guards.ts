@@ -1,7 +1,7 @@
 // The named conditions of the transition table: one small question each.
 
 import { inContact, isSilent, sameConfiguration } from "./liveness.ts";
-import { isMajority, leaseEnd } from "./lease.ts";
+import { isMajority } from "./lease.ts";
 import type { Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
 import { nicOf, peerCarrier } from "./signals.ts";
@@ -27,9 +27,10 @@ export function claimObstacle(state: State, identity: Index): string | null {
   const wasOwner = record.owner === config.self;
   const obstacle = ownObstacle(state, identity);
   if (obstacle !== null) return obstacle;
+  // First of all reasons: who left in good order, or was declared dead, has given this vote for good.
+  if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
   if (state.peer.left) return "the peer left in good order; `clusterd force-own` takes the identity by hand";
   if (record.promised) return "this node left in good order and promised not to claim before it has talked to the peer";
-  if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
   if (config.references === 0) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
   if (uncertain) return "this node let go without knowing who owns now: it waits to hear the peer";
   if (wasOwner && config.policy === "safety") return "policy `safety` asks before an owner that lost its votes takes back: `clusterd force-own`";
@@ -77,7 +78,6 @@ export const GUARDS = {
   "may-take-offer": (state, holding) =>
     state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true &&
     !holding.record.locked && holding.heldUntil <= state.now,
-  "lease-alive": (state, holding) => state.now < leaseEnd(state, holding),
   "can-hand-over": (state, _holding, identity) => handoverObstacle(state, identity) === null,
   "can-hand-over-at-once": (state, _holding, identity) => emergencyObstacle(state, identity) === null,
   "nothing-to-freeze": (state, _holding, identity) =>

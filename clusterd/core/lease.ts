@@ -7,12 +7,13 @@
 
 import type { Duration, Instant } from "../base/time.ts";
 import { isSilent, silence } from "./liveness.ts";
+import type { Index } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
 
 /** The sending moment that the lease of this identity counts from, or NEVER. */
 export function acknowledgedAt(state: State, holding: Holding): Instant {
   // Without an arbiter a peer never claims from silence, only at a person's word: its vote stands by configuration.
-  if (holding.record.standing || state.config.references === 0) return state.now;
+  if ((holding.pending?.record ?? holding.record).standing || state.config.references === 0) return state.now;
   return Math.max(holding.ackedAt, state.references.agreedAt);
 }
 
@@ -31,9 +32,13 @@ export function wasSurelyAlone(state: State): boolean {
   return state.peer.contactAt !== NEVER && agreedAt - state.peer.contactAt >= aloneAfter(state) * 1.03;
 }
 
-/** May this takeover count as the peer's standing vote? Only a prompt one, and only if a lone boot always asks. */
-export const isPrompt = (state: State): boolean =>
-  state.config.soloBoot === "ask" && state.now - state.peer.echoedAt <= aloneAfter(state);
+/** May this takeover count as the peer's standing vote? Only if the peer cannot claim before it has talked to us: it held the identity
+ *  by its own last word, so by now it has crashed or let go in doubt. Only a prompt takeover, and only if a lone boot always asks. */
+export function takesTheVote(state: State, identity: Index): boolean {
+  const said = state.peer.beat?.identities[identity].role;
+  return (said === "raising" || said === "owner" || said === "freezing") &&
+    state.config.soloBoot === "ask" && state.now - state.peer.echoedAt <= aloneAfter(state);
+}
 
 /** How often the reference hosts are asked: each keepalive while it matters, D/4 by a lone owner, once a second otherwise. */
 export function referenceInterval(state: State): Duration {
@@ -46,6 +51,9 @@ export function referenceInterval(state: State): Duration {
   // An echo travels with the peer's next heartbeat, so it is up to 2h old when all is well.
   return state.now - newest > 2.5 * timing.keepalive ? timing.keepalive : 1000;
 }
+
+/** The lease begins with the decision to own, while its epoch is being written: votes that run out meanwhile are not revived later. */
+export const hasLease = (holding: Holding): boolean => holding.role === "acquiring" || holds(holding);
 
 /** Roles in which the identity is, or may be, up on this node. */
 export const holds = (holding: Holding): boolean =>

@@ -4,7 +4,7 @@
 // after every event; the table (table.ts) says what a role makes of each, most often nothing.
 
 import { inContact, isSilent, patienceIsOver } from "./liveness.ts";
-import { holds, isMajority } from "./lease.ts";
+import { hasLease, holds, isMajority } from "./lease.ts";
 import type { CoreEvent, Index } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
 
@@ -40,7 +40,7 @@ export const roundTolerance = (state: State): number => 3 * state.config.timing.
 type Test = (state: State, holding: Holding, identity: Index) => boolean;
 
 const TESTS: Record<Condition, Test> = {
-  "lease-over": (state, holding) => holds(holding) && state.now >= holding.leaseUntil,
+  "lease-over": (state, holding) => hasLease(holding) && state.now >= holding.leaseUntil,
   "node-failed": (state, holding) => holds(holding) && state.failed !== null,
   "guard-missing": (state, holding) => holds(holding) && !state.guard.present,
   "peer-newer": (state, holding, identity) => {

@@ -46,6 +46,8 @@ export interface Handover {
   readonly planned: boolean;
   readonly command: number | null;
   readonly offer: number;
+  /** When the offer of an identity that was up here began; NEVER for a grant of what was not. */
+  readonly letGoAt: Instant;
 }
 
 /** One identity, as this node stands to it. */
@@ -62,7 +64,7 @@ export interface Holding {
   confirmed: number;
   /** Sending moment of our newest heartbeat that the peer echoed while not claiming this identity. */
   ackedAt: Instant;
-  /** End of the lease; meaningful in the roles that hold the identity. And what dead-man and kernel were last told. */
+  /** End of the lease; meaningful from the decision to own until the release. And what dead-man and kernel were last told. */
   leaseUntil: Instant;
   leaseTold: Instant;
   claim: Claim | null;

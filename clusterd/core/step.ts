@@ -43,8 +43,9 @@ export function step(before: State, event: CoreEvent): Decision {
   passTime(state, event);
   // Before anything the event may say: what arrives after the lease's end cannot revive it.
   for (const identity of BOTH) if (conditionHolds("lease-over", state, identity)) follow(state, effects, event, identity, "lease-over");
-  const news = observe(state, event);
-  if (news) for (const [identity, signal] of outcomesOf(event, state)) follow(state, effects, event, identity, signal);
+  // The copy of a heartbeat that came over another link first changes nothing but that link's mark.
+  if (!observe(state, event)) return { state, effects };
+  for (const [identity, signal] of outcomesOf(event, state)) follow(state, effects, event, identity, signal);
   for (const condition of CONDITIONS)
     for (const identity of BOTH) if (conditionHolds(condition, state, identity)) follow(state, effects, event, identity, condition);
   duties({ state, effects, event });

@@ -30,7 +30,8 @@ const row = (when: GuardName, to: Role, actions: readonly ActionName[], because:
 
 // Rows that several roles share. ------------------------------------------------------------------------------------
 
-const NOTHING_HELD = ignore("this node does not hold the identity", "lease-over", "node-failed", "guard-missing", "unheard", "lan-lost", "own-mac-heard");
+const NOTHING_UP = ignore("the identity is not up here", "node-failed", "guard-missing", "unheard", "lan-lost", "own-mac-heard");
+const NOTHING_HELD = { ...NOTHING_UP, ...ignore("this node does not hold the identity", "lease-over") };
 const NO_CLAIM = ignore("no claim is under way", "claim-broken", "claim-complete");
 const NO_RAISE = ignore("no raise is under way", "raised", "raise-failed");
 const NO_RELEASE = ignore("no release is under way", "released", "release-failed");
@@ -107,7 +108,7 @@ export const TABLE = {
   },
 
   claiming: {
-    ...NOTHING_HELD, ...NO_RAISE, ...NO_RELEASE, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO, ...FORGET,
+    ...NOTHING_HELD, ...NO_RAISE, ...NO_RELEASE, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO,
     ...ignore("the reason for the claim", "peer-silent"),
     ...ignore("dealt with as a heartbeat heard", "contact"),
     "peer-newer": [row("otherwise", "standby", ["drop-claim", "adopt", "send"], "the peer knows a newer epoch: the claim is void")],
@@ -124,15 +125,16 @@ export const TABLE = {
     "hand-over": NOT_OWNER,
     "force-own": [row("otherwise", "acquiring", ["drop-claim", "acquire-alone", "answer-done"], "a person said that this node shall own it", "alarm")],
     "confirm-dead": [row("otherwise", "acquiring", ["drop-claim", "acquire-alone", "answer-done"], "a person confirmed that the peer is dead", "alarm")],
+    clear: [row("otherwise", "claiming", ["clear-lock", "answer-done"], "a person cleared the standby lock")],
     leave: [row("otherwise", "standby", ["drop-claim", "send"], "leaving: the claim is dropped")],
   },
 
   acquiring: {
-    ...NOTHING_HELD, ...NO_CLAIM, ...NO_RAISE, ...NO_RELEASE, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO,
+    ...NOTHING_UP, ...NO_CLAIM, ...NO_RAISE, ...NO_RELEASE, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO,
     ...ignore("the epoch is being written; what follows decides", "peer-silent", "contact", "peer-heard", "offer"),
     "peer-newer": [row("otherwise", "standby", ["adopt", "send"], "the peer knows an epoch newer than the one being written")],
-    persisted: [row("lease-alive", "raising", ["raise"], "the epoch is on disk: raise the identity"),
-      row("otherwise", "standby", ["doubt", "send"], "the epoch is on disk too late: the votes for it have run out", "warn")],
+    "lease-over": [row("otherwise", "standby", ["doubt", "send"], "the votes ran out before the epoch was on disk", "warn")],
+    persisted: [row("otherwise", "raising", ["raise"], "the epoch is on disk: raise the identity")],
     "persist-failed": FAIL,
     "hand-over": [row("otherwise", "acquiring", ["answer-busy"], "a takeover is under way")],
     "force-own": [row("otherwise", "acquiring", ["answer-busy"], "a takeover is under way")],

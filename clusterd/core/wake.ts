@@ -1,7 +1,7 @@
 // When must the timer fire next? The earliest moment at which silence alone changes something.
 
 import type { Instant } from "../base/time.ts";
-import { holds } from "./lease.ts";
+import { hasLease } from "./lease.ts";
 import type { State } from "./state.ts";
 
 export function nextWake(state: State): Instant {
@@ -12,7 +12,7 @@ export function nextWake(state: State): Instant {
   };
   later(Math.max(state.peer.heardAt, state.wokeAt) + timing.deadtime);
   for (const holding of state.holdings) {
-    if (holds(holding)) later(holding.leaseUntil);
+    if (hasLease(holding)) later(holding.leaseUntil);
     later(holding.heldUntil);
     if (holding.claimHeard?.askedAt != null) later(holding.claimHeard.askedAt + timing.unheard);
     if (holding.claim === null) continue;
