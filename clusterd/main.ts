@@ -38,6 +38,7 @@ const OFFSET_LOOK = 2_000;
 const PASS_LIMIT = 110_000;
 /** CLUSTERD_NODE: for a machine whose host name is not its node's name. */
 const WHO = { etc: ETC, ...(process.env["CLUSTERD_NODE"] === undefined ? {} : { self: process.env["CLUSTERD_NODE"] }) };
+const LAUNCHER = fileURLToPath(new URL("bin/clusterd", import.meta.url));
 const MIRROR = fileURLToPath(new URL("../mirror/bin/mirror", import.meta.url));
 
 export interface DaemonOptions {
@@ -250,14 +251,18 @@ class Daemon {
     return { ok: true, text: `configuration ${loaded.config.digest} is in force` };
   }
 
-  /** For an upgrade: ends without letting go. What is held stays up until its lease ends, unless the next daemon goes on before. */
-  #restart(driver: Driver): ControlAnswer {
+  /** For an upgrade: becomes the next daemon without letting go. What is held stays up until its lease ends, unless that one goes on before. */
+  async #restart(driver: Driver): Promise<ControlAnswer> {
+    const loaded = loadConfig(WHO);
+    if (!loaded.ok) return { ok: false, text: `the next daemon could not start with this configuration:\n${loaded.problems.map(formatProblem).join("\n")}` };
+    await leaseRenewed(driver);
     const refusal = leaveForRestart(driver.state);
     if (refusal !== null) return { ok: false, text: refusal };
     driver.stop();
+    this.#network.leave();
     this.#log.info("daemon.restarting", { because: "asked over the control socket; what is held stays up within its lease" });
-    setTimeout(() => process.exit(EXIT_RESTART), 5);
-    return { ok: true, text: "ending without letting go" };
+    setTimeout(becomeNext, 8);
+    return { ok: true, text: "starting anew without letting go" };
   }
 
   /** Hand over what is held, promise, say good-bye, end. A second signal ends at once; the dead-man lets go then. */
@@ -276,5 +281,24 @@ class Daemon {
     this.#log.info("daemon.ended", {});
     await this.#log.flush();
     process.exit(0);
+  }
+}
+
+/** Waits, at most a quarter of a second, until what is held has just been renewed: so the next daemon has the whole lease to start in. */
+async function leaseRenewed(driver: Driver): Promise<void> {
+  const ends = (): string => JSON.stringify(heldBy(driver.state));
+  const before = ends();
+  for (let tries = 0; before !== "[]" && ends() === before && tries < 125; tries += 1) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+/**
+ * The same process, a new program: systemd's restart timer alone may take 250 ms (its accuracy, whatever RestartSec says),
+ * half of the default lease. Where Node cannot, the init system starts the next one.
+ */
+function becomeNext(): void {
+  try {
+    process.execve?.(LAUNCHER, [LAUNCHER, ...process.argv.slice(2)]);
+  } finally {
+    process.exit(EXIT_RESTART);
   }
 }

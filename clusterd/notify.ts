@@ -34,7 +34,7 @@ export function createNotifier(argv: readonly string[], log: Pick<Log, "warn">, 
 
   async function work(): Promise<void> {
     for (let notice = waiting.shift(); notice !== undefined; notice = waiting.shift()) {
-      const ran = await run([...argv, notice.event, notice.about, notice.because], { timeout });
+      const ran = await run([...argv, notice.event, notice.about, notice.because], { timeout, ordinary: true });
       if (ran.failure !== null) log.warn("notify.failed", { notice: notice.event, because: describe(ran) });
       if (dropped > 0) log.warn("notify.dropped", { notices: dropped, because: `more than ${MOST_WAITING} notices waited for the notify command` });
       dropped = 0;

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Default true. False: a timeout ends only the program itself, and the terminal's Ctrl-C reaches it. */
   readonly killGroup?: boolean;
+  /** As the init system would start it: without the priority, the memory privilege and the umask that the daemon has for itself. */
+  readonly ordinary?: boolean;
   /** From SIGTERM to SIGKILL. Default 2 s. */
   readonly grace?: Duration;
 }
@@ -48,6 +50,11 @@ export interface Ran {
   readonly failure: string | null;
 }
 
+/** The words stay words: the shell only becomes the program, once it has put off what is the daemon's. */
+const ORDINARY = 'umask 022; echo 0 2>/dev/null >/proc/self/oom_score_adj; renice -n 0 -p $$ >/dev/null 2>&1; exec "$@"';
+/** POSIX sh, of the program that it should have become. */
+const NOT_FOUND = /^sh: .*exec: .*not found$/;
+
 const KEPT = 1024 * 1024;
 const LAST_LINES = 20;
 const GRACE = 2000;
@@ -58,9 +65,10 @@ const POLL = 20;
 export async function run(words: readonly string[], options: RunOptions): Promise<Ran> {
   const started = monotonicNow();
   const [stdout, stderr] = [new Tail(), new Tail()];
-  const end = await execute(words, options, stdout, stderr);
-  const { exitCode = null, signal = null, timedOut = false, cancelled = false } = end;
+  const ended = await execute(words, options, stdout, stderr);
   const said = lastLines(options.outputFile === undefined ? stderr.text() : written(options.outputFile));
+  const end = options.ordinary === true && ended.exitCode === 127 && NOT_FOUND.test(said) ? { broken: "was not found" } : ended;
+  const { exitCode = null, signal = null, timedOut = false, cancelled = false }: End = end;
   return { command: words, exitCode, signal, timedOut, cancelled, stdout: stdout.text(), stderr: said, took: monotonicNow() - started, failure: failureOf(end, said, options) };
 }
 
@@ -130,12 +138,13 @@ function execute(words: readonly string[], options: RunOptions, stdout: Tail, st
   }
 }
 
-function launch(words: readonly string[], { input, env, onlyEnv = false, cwd, killGroup = true, outputFile }: RunOptions): ChildProcess {
+function launch(words: readonly string[], { input, env, onlyEnv = false, cwd, killGroup = true, outputFile, ordinary = false }: RunOptions): ChildProcess {
+  const [program = "", ...more] = ordinary ? ["/bin/sh", "-c", ORDINARY, "sh", ...words] : words;
   // Appending: who still writes there from an earlier execution goes on at the end, also after the file has been emptied.
   if (outputFile !== undefined) closeSync(openSync(outputFile, "w", 0o600));
   const output = outputFile === undefined ? "pipe" : openSync(outputFile, "a");
   try {
-    return spawn(words[0] ?? "", words.slice(1), {
+    return spawn(program, more, {
       detached: killGroup, stdio: [input === undefined ? "ignore" : "pipe", output, output], env: onlyEnv ? { ...env } : { ...process.env, ...env }, ...(cwd !== undefined && { cwd }),
     });
   } finally {

@@ -37,7 +37,7 @@ export const DAEMON_COMMANDS: readonly Command[] = [
     options: [DRY_RUN], examples: [["clusterd stop", "without an init system; with one, stop the service"]], exits: ["ok", "failed", "notRunning"],
   },
   {
-    usage: "restart", run: (given) => ask(given, "restart", 10_000, "The daemon would end without letting go, to be started again within its lease."), summary: "for an upgrade: end without handing over; the init system starts it again within the lease",
+    usage: "restart", run: (given) => ask(given, "restart", 10_000, "The daemon would start anew without letting go, within its lease."), summary: "for an upgrade: become the new version without letting go, within the lease",
     options: [DRY_RUN], examples: [["clusterd restart", "after `clusterd install` brought a new version"]], exits: ["ok", "failed", "notRunning"],
   },
 ];

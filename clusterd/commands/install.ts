@@ -9,13 +9,13 @@ import { join, resolve } from "node:path";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/config.ts";
 import { reasonOf } from "../base/errors.ts";
-import { run } from "../base/exec.ts";
+import { describe, run } from "../base/exec.ts";
 import { MANIFEST, carryOut, lookAt, readManifest, writeManifest } from "../install/disk.ts";
 import { forgetSteps, importSteps, ownKeySteps, readBundle } from "../install/keys.ts";
 import type { Step } from "../install/keys.ts";
 import { missingPrograms } from "../install/needs.ts";
 import { describeChange, planInstall, planRemoval } from "../install/plan.ts";
-import { SOURCE, wantedThings } from "../install/wanted.ts";
+import { PROGRAMS, SOURCE, wantedThings } from "../install/wanted.ts";
 import type { Init } from "../install/wanted.ts";
 import { askDaemon } from "../status/control-client.ts";
 import { DRY_RUN, outcome } from "./command.ts";
@@ -25,6 +25,7 @@ const ROOT = ["--root <folder>", "below this folder instead of /"] as const;
 const NODE = ["--node <name>", "this node's name (default: this machine's)"] as const;
 /** What uninstall keeps: nobody can make it again. */
 const KEPT = ["/var/lib/clusterd", "/var/backups/clusterd"];
+const CACHE = "/var/cache/clusterd";
 
 async function install(given: Given): Promise<Outcome> {
   const root = resolve(given.value("root") ?? "/");
@@ -40,13 +41,17 @@ async function install(given: Given): Promise<Outcome> {
   if (plan.refusals.length > 0) return outcome("refused", [...plan.refusals, "Nothing was done."].join("\n"), { refusals: plan.refusals });
 
   const units = plan.changes.some((change) => "wanted" in change && change.wanted.path.startsWith("/etc/systemd/"));
-  const reload: readonly Step[] = root === "/" && units ? [{ what: "run     systemctl daemon-reload", act: daemonReload }] : [];
-  const lines = [...plan.changes.map(describeChange), ...[...keys, ...reload].map(({ what }) => what)];
+  const programs = plan.changes.some((change) => "wanted" in change && change.wanted.path.startsWith(`${PROGRAMS}/`));
+  const told: readonly Step[] = root !== "/" ? [] : [
+    ...(programs ? [{ what: `fill    ${CACHE}/ with the compiled programs`, act: warmCache }] : []),
+    ...(units ? [{ what: "run     systemctl daemon-reload", act: daemonReload }] : []),
+  ];
+  const lines = [...plan.changes.map(describeChange), ...[...keys, ...told].map(({ what }) => what)];
   const notes = [...plan.notes, ...missingPrograms(root, scheduler)];
   if (!given.flag("dry-run")) {
     carryOut(root, plan.changes);
     writeManifest(root, plan.manifest);
-    for (const { act } of [...keys, ...reload]) await act();
+    for (const { act } of [...keys, ...told]) await act();
   }
   const next = lines.length === 0 ? [] : nextSteps(init, root, problem);
   const text = [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), given.flag("dry-run") ? "Nothing was done." : verdict(lines), ...next].join("\n");
@@ -79,6 +84,12 @@ function peerSteps(path: string, root: string, config: Config | null, problem: s
 }
 
 export { configOf, peerSteps, NODE, ROOT };
+
+/** So that the daemon's first start, perhaps an upgrade within the lease, is as quick and as small as every later one. */
+async function warmCache(): Promise<void> {
+  const ran = await run([`${PROGRAMS}/clusterd/bin/clusterd`, "daemon", "--warm-up"], { timeout: 60_000, env: { NODE_COMPILE_CACHE: CACHE } });
+  if (ran.failure !== null) throw new Error(describe(ran));
+}
 
 async function daemonReload(): Promise<void> {
   const ran = await run(["systemctl", "daemon-reload"], { timeout: 60_000 });
@@ -118,11 +129,12 @@ async function uninstall(given: Given): Promise<Outcome> {
   const purge = given.flag("purge");
   const { changes, notes } = planRemoval(Object.fromEntries(Object.entries(manifest).filter(([path]) => !KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`)))), (path) => lookAt(root, path));
   const forget = forgetSteps(root);
-  const purges = purge ? [...KEPT, "/var/cache/clusterd"].filter((path) => existsSync(join(root, path))).map((path): Step => ({ what: `remove  ${path}/ and all that is in it`, act: () => rmSync(join(root, path), { recursive: true, force: true }) })) : [];
-  const lines = [...changes.map(describeChange), ...[...forget, ...purges].map(({ what }) => what)];
+  const purges = purge ? [...KEPT, CACHE].filter((path) => existsSync(join(root, path))).map((path): Step => ({ what: `remove  ${path}/ and all that is in it`, act: () => rmSync(join(root, path), { recursive: true, force: true }) })) : [];
+  const kernel = root === "/" ? await kernelSteps() : [];
+  const lines = [...changes.map(describeChange), ...[...kernel, ...forget, ...purges].map(({ what }) => what)];
   if (!given.flag("dry-run")) {
-    for (const { act } of forget) await act();
-    rmSync(join(root, "/var/cache/clusterd"), { recursive: true, force: true });
+    for (const { act } of [...kernel, ...forget]) await act();
+    rmSync(join(root, CACHE), { recursive: true, force: true });
     carryOut(root, changes);
     rmSync(join(root, MANIFEST), { force: true });
     for (const { act } of purges) await act();
@@ -130,6 +142,13 @@ async function uninstall(given: Given): Promise<Outcome> {
   }
   const kept = purge ? [] : [`Kept: /etc/cluster.d, and ${KEPT.join(" and ")} (keys, journal, reports, kept file versions); --purge removes the latter.`];
   return outcome("ok", [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), ...kept, given.flag("dry-run") ? "Nothing was done." : "Done."].join("\n"), { root, dry_run: given.flag("dry-run"), changes: lines, notes });
+}
+
+/** A daemon that was killed leaves its rules behind: they would keep a NIC with the identity's MAC mute for ever. */
+async function kernelSteps(): Promise<readonly Step[]> {
+  const nft = (verb: string): ReturnType<typeof run> => run(["nft", verb, "table", "netdev", "clusterd"], { timeout: 10_000 });
+  if ((await nft("list")).failure !== null) return [];
+  return [{ what: "remove  the nftables table netdev clusterd (the kernel lease)", act: async () => { const ran = await nft("delete"); if (ran.failure !== null) throw new Error(describe(ran)); } }];
 }
 
 const LIST = ["--list", "show each program file, not only their number"] as const;

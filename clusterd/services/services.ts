@@ -114,6 +114,7 @@ export function createServices(initial: ServicesConfig, log: Log, places: Servic
       timeout: verb === "start" ? service.startTimeout : verb === "stop" ? service.stopTimeout : CHECK_TIMEOUT,
       grace: places.grace,
       onlyEnv: true,
+      ordinary: true,
       env: { PATH: places.path, LANG: "C.UTF-8", HOME: "/root", CLUSTERD_SERVICE: service.name, CLUSTERD_IDENTITY: config.nodes[identity].name },
       cwd: "/",
       ...(outputFile !== null && { outputFile }),

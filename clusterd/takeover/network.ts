@@ -21,6 +21,8 @@ import { startWaitingIp } from "./waiting-ip.ts";
 export interface Network extends Takeover {
   readonly eye: LanEye;
   guards(): { readonly deadman: boolean; readonly kernelLease: boolean };
+  /** Ends every helper but the guards: what is held stays up until its lease ends, for the next daemon to go on with. */
+  leave(): void;
 }
 
 export interface NetworkLog { info(message: string): void; warn(message: string): void }
@@ -189,20 +191,20 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     const problems: string[] = [];
     const note = (problem: string | null): void => { if (problem !== null) problems.push(problem); };
     for (const { nic, ifcfg } of [heartbeat, ...plans]) note(writeIfcfg(nic, ifcfg));
-    for (const place of places) {
+    const prepareOne = async (place: Place): Promise<void> => {
       const lease = keep.find(({ identity }) => identity === place.plan.identity);
       if (lease !== undefined && await stillUp(place, lease.until, note)) {
         kept.push(lease.identity);
-        continue;
+        return;
       }
       const state = await lookAt(place.plan);
       if (state === null) note(`there is no NIC ${place.plan.nic}`);
       else if (carriesIdentity(state, place.plan)) found.push(`${place.plan.nic} carried the identity of ${config.nodes[place.plan.identity].name} (${state.mac} ${state.addresses.join(" ")})`);
       await rest(place, state, note);
-    }
-    const up = await runScript("ifup", heartbeat.nic);
+    };
+    // All at once: after a restart for an upgrade the lease is running.
+    const [up] = await Promise.all([runScript("ifup", heartbeat.nic), startGuards(note), ...places.map(prepareOne)]);
     if (!up.ok) note(up.reason);
-    await startGuards(note);
     // The dead-man of a killed daemon may have set a link down until just now.
     for (const place of places.filter(({ held }) => !held)) {
       const state = await lookAt(place.plan);
@@ -273,6 +275,11 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     announce: (identity) => {
       const { raised, plan } = placeOf(identity);
       if (raised) eye.announce(plan.nic, plan.mac, plan.addresses);
+    },
+    leave: () => {
+      watch.close();
+      eye.close();
+      ip.close();
     },
     close: async () => {
       for (const place of places) if (place.held) await alone(place, () => bringDown(place));
