@@ -36,7 +36,7 @@ export async function idle(lab: Lab, seconds: number, tell: (line: string) => vo
       daemon_rss_mb: daemon, dead_man_rss_mb: deadMan, both_rss_mb: daemon + deadMan,
       all_rss_mb: after.reduce((sum, { rss_mb }) => sum + rss_mb, 0),
     };
-    tell(`idle ${node}: ${JSON.stringify(figures)}`);
+    tell(`idle ${node}: ${JSON.stringify(figures)}; ms of processor: ${after.map((member) => share(member, before[at]!)).join(", ")}`);
     return figures;
   });
   return { fault: "idle", what: "a quiet pair, each node's worst", runs: nodes.length, figures: collect(each, Object.keys(each[0]!)), wrong: [] };
@@ -44,6 +44,12 @@ export async function idle(lab: Lab, seconds: number, tell: (line: string) => vo
 
 const DAEMON = /clusterd\/cli\.ts daemon/;
 const ticks = (members: readonly Member[]): number => members.reduce((sum, each) => sum + each.ticks, 0);
+
+/** For the search for what costs most. */
+function share({ pid, command, ticks }: Member, before: readonly Member[]): string {
+  const earlier = before.find((each) => each.pid === pid)?.ticks ?? 0;
+  return `${DAEMON.test(command) ? "daemon" : command} ${(ticks - earlier) * 1000 / TICKS_PER_SECOND}`;
+}
 
 /** The daemon and all that descends from it. */
 function family(lab: Lab, node: string): readonly Member[] {
