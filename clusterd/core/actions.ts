@@ -62,8 +62,8 @@ function adopt(scene: Scene, lost: boolean): void {
   const handedOver = said.epoch === before.offered;
   const followed = owner === peer && before.owner === peer;
   const stale = handedOver || followed ? before.stale : true;
-  // A tie lost while alive: 1999's standby lock. A node that died and came back has lost no tie.
-  const locked = before.locked || (stale && !followed && (lost || holding.trips.count > 0));
+  // A tie lost while alive: 1999's standby lock. A node that died, froze or stalled and came back has lost no tie.
+  const locked = before.locked || (stale && !followed && (lost ? !hasJustStalled(state) : holding.tied));
   holding.uncertain = false;
   remember(scene, { ...withOwner(before, owner, said.epoch), stale, locked, standing: false });
 }
@@ -94,8 +94,11 @@ const letGo = (holding: Holding): void => {
 
 const TRIPS_FORGOTTEN_AFTER = 60_000;
 
+const hasJustStalled = (state: State): boolean => state.now - state.wokeAt < state.config.timing.lease;
+
 function trip(scene: Scene): void {
   const { state, holding } = scene;
+  holding.tied = !hasJustStalled(state);
   const { count, at } = holding.trips;
   const trips = state.now - at < TRIPS_FORGOTTEN_AFTER ? count + 1 : 1;
   holding.trips = { count: trips, at: state.now };
@@ -158,6 +161,7 @@ export const ACTIONS = {
     holding.leaseUntil = Math.max(holding.leaseUntil, leaseEnd(state, holding));
     holding.leaseTold = holding.leaseUntil;
     holding.uncertain = false;
+    holding.tied = false;
     holding.claimHeard = null;
     effects.push({ kind: "lease", identity, until: holding.leaseUntil, ackedAt: holding.leaseUntil - state.config.timing.lease });
     effects.push({ kind: "raise", identity, epoch: holding.record.epoch, until: holding.leaseUntil });

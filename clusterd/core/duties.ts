@@ -119,6 +119,8 @@ function leave(context: Context): void {
 
 /** Tells people what changed since they were last told. */
 function news({ state, effects }: Context): void {
+  if (state.now < state.newsAt) return;
+  state.newsAt = state.now + 2 * state.config.timing.keepalive;
   const tell = (topic: string, now: string, level: "info" | "warn" | "alarm", because: string, identity: Index | null = null): void => {
     if (state.told[topic] === now) return;
     const first = state.told[topic] === undefined;

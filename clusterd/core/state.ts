@@ -76,6 +76,8 @@ export interface Holding {
   /** Takes nothing before this moment: hold-down after trips and failed raises. */
   heldUntil: Instant;
   trips: { readonly count: number; readonly at: Instant };
+  /** The last lease ended while we were awake: whoever owns next has won a tie against us. */
+  tied: boolean;
   /** Owner: the peer (of that boot) has every version, as our mirror reported. */
   inSync: { readonly epoch: number; readonly boot: string } | null;
   wanted: boolean;
@@ -106,6 +108,8 @@ export interface State {
   leaving: { readonly command: number; readonly promised: boolean } | null;
   failed: string | null;
   told: Record<string, string>;
+  /** People are told of links, peer and arbiter no more often than every other keepalive. */
+  newsAt: Instant;
   holdings: [Holding, Holding];
 }
 
@@ -116,7 +120,7 @@ export const EMPTY_RECORD: IdentityRecord = {
 const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holding => ({
   role: "waiting", since: at, sinceWall: wall, because: "the daemon has just started: nothing is raised before the peer was heard",
   record, pending: null, confirmed: 0, ackedAt: NEVER, leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
-  heldUntil: NEVER, trips: { count: 0, at: NEVER }, inSync: null, wanted: false, services: "stopped",
+  heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, wanted: false, services: "stopped",
 });
 
 export function initialState(config: CoreConfig, boot: string, at: Instant, wall: WallTime, records: readonly [IdentityRecord, IdentityRecord]): State {
@@ -130,7 +134,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
     carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
     guard: { present: false, reason: "the dead-man process has not started yet" },
-    leaving: null, failed: null, told: {},
+    leaving: null, failed: null, told: {}, newsAt: at,
     holdings: [newHolding(records[0], at, wall), newHolding(records[1], at, wall)],
   };
 }

@@ -26,6 +26,12 @@ function waitsFor(state: State, identity: Index): string | null {
   return record.stale && theirs?.role === "owner" ? "the owner to resynchronise this node" : null;
 }
 
+/** The peer has followed to this epoch without having missed anything, as after a planned handover. */
+function followsFresh(state: State, identity: Index): boolean {
+  const theirs = state.peer.beat?.identities[identity];
+  return theirs !== undefined && !theirs.stale && theirs.epoch === state.holdings[identity].record.epoch;
+}
+
 function identitySummary(state: State, identity: Index): IdentitySummary {
   const holding = state.holdings[identity];
   const { record } = holding;
@@ -33,7 +39,7 @@ function identitySummary(state: State, identity: Index): IdentitySummary {
     identity, role: holding.role, owner: record.owner, epoch: record.epoch, since: holding.sinceWall, because: holding.because,
     leaseLeft: holds(holding) && !record.standing ? holding.leaseUntil - state.now : null,
     stale: record.stale, locked: record.locked, standing: record.standing,
-    peerInSync: holds(holding) && (peerInSync(state, identity) || state.peer.beat?.identities[identity].stale === false),
+    peerInSync: holds(holding) && !isSilent(state) && (peerInSync(state, identity) || followsFresh(state, identity)),
     services: holding.services, waitsFor: waitsFor(state, identity),
   };
 }

@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import type { Heartbeat, Index, LinkName, Role } from "../core/model.ts";
 import type { HeartbeatKeys } from "./key.ts";
 import type { Link, LinkEvents } from "./link.ts";
-import { decodeHeartbeat, encodeHeartbeat } from "./packet.ts";
+import { createDecoder, encodeForLinks } from "./packet.ts";
 import { lanLink, privateLink } from "./udp-link.ts";
 import { addSample, createOffsetFilter, offsetOf } from "../timesync/offset.ts";
 
@@ -42,9 +42,10 @@ export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
     if (question?.seq === echo.seq) filter = addSample(filter, { t1: question.wall, t2: echo.heardWall, t3: sentWall, t4: wall });
   }
 
+  const decode = createDecoder(keys, { self });
   const events = (name: LinkName): LinkEvents => ({
     received(bytes) {
-      const decoded = decodeHeartbeat(bytes, name, keys, { self });
+      const decoded = decode(bytes, name);
       if (!decoded.ok) return false;
       const wall = Date.now();
       measure(decoded.beat, wall);
@@ -63,12 +64,14 @@ export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
     lanLink({ ...common("lan"), peerAddresses: lanAddresses }),
   ];
 
+  const names = links.map(({ name }) => name);
+
   return {
     start: async () => void (await Promise.all(links.map((link) => link.start()))),
     send(beat) {
       boot = beat.boot;
       sent[beat.seq % REMEMBERED] = { seq: beat.seq, wall: beat.sentWall };
-      for (const link of links) link.send(encodeHeartbeat(beat, link.name, keys));
+      encodeForLinks(beat, names, keys).forEach((bytes, index) => { links[index]?.send(bytes); });
     },
     offset: () => offsetOf(filter),
     counters: () => links.map((link) => ({ link: link.name, counters: link.counters })),

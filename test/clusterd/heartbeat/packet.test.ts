@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ROLES, type Index, type LinkName } from "../../../clusterd/core/model.ts";
 import { deriveKeys } from "../../../clusterd/heartbeat/key.ts";
-import { claimsOnTheWire, decodeHeartbeat, encodeHeartbeat, PACKET_SIZE } from "../../../clusterd/heartbeat/packet.ts";
+import { claimsOnTheWire, createDecoder, decodeHeartbeat, encodeForLinks, encodeHeartbeat, PACKET_SIZE } from "../../../clusterd/heartbeat/packet.ts";
 import { heartbeat, heartbeats, identityBeat } from "./beats.ts";
 
 const secret = Buffer.alloc(32, 7);
@@ -139,4 +139,20 @@ test("keys differ for every link and direction", () => {
   const all = LINKS.flatMap((link) => keys[link].map((key) => key.export().toString("hex")));
   assert.equal(new Set(all).size, 6);
   assert.ok(all.every((key) => key.length === 64));
+});
+
+test("what is written once and sealed for each link is, on each, what would have been written for it alone", () => {
+  const beat = heartbeat({ sender: 0 });
+  const links = ["private", "lan", "serial"] as const;
+  encodeForLinks(beat, links, keys).forEach((bytes, index) => assert.deepEqual(bytes, encodeHeartbeat(beat, links[index]!, keys)));
+});
+
+test("a receiver that reads a heartbeat once still checks the seal of each link, and tells two heartbeats apart", () => {
+  const decode = createDecoder(keys, { self: 1 });
+  const beats = [heartbeat({ sender: 0, seq: 7 }), heartbeat({ sender: 0, seq: 8 })];
+  for (const beat of beats) {
+    for (const link of ["private", "lan"] as const) assert.deepEqual(decode(encodeHeartbeat(beat, link, keys), link), { ok: true, beat });
+    const [onPrivate] = encodeForLinks(beat, ["private"], keys);
+    assert.deepEqual(decode(onPrivate!, "lan"), { ok: false, reason: "authentication" });
+  }
 });
