@@ -109,7 +109,7 @@ const verdict = (lines: readonly string[]): string => (lines.length === 0 ? "Eve
 
 function nextSteps(init: Init, root: string, problem: string | null): readonly string[] {
   const start = init === "systemd" ? "systemctl start clusterd clusterd-mirror" : init === "sysv" ? "/etc/init.d/clusterd start" : "clusterd daemon & mirror daemon &";
-  const upgrade = init === "sysv" ? "/etc/init.d/clusterd upgrade" : "clusterd restart";
+  const upgrade = init === "sysv" ? "/etc/init.d/clusterd upgrade" : init === "systemd" ? "clusterd restart && systemctl restart clusterd-mirror" : "clusterd restart";
   return [
     "",
     "Next:",

@@ -24,6 +24,8 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]]
 
 /** Runs one command line (without node and script); resolves to the exit code. */
 export async function runProgram(words: readonly string[]): Promise<number> {
+  // `clusterd … | head` reads what it wants and goes.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => { if (error.code !== "EPIPE") throw error; });
   const program = new Commander("clusterd")
     .description("Two Linux servers that stand in for each other.")
     .exitOverride()

@@ -146,10 +146,21 @@ test("a node cannot be told that it is dead itself", async () => {
   assert.deepEqual(pair.nodes[0].asked, []);
 });
 
-test("clear, leave, reload, stop and restart reach the daemon, and its refusal is shown", async () => {
+test("restart waits for the next daemon, and says whether it holds what was held", async () => {
   const [node] = pair.nodes;
-  for (const word of ["clear", "leave", "reload", "stop", "restart"]) assert.equal((await node.clusterd(word)).code, EXIT.ok);
-  assert.deepEqual(node.asked.map((request) => ("verb" in request ? request.verb : request.ask)), ["clear", "leave", "reload", "stop", "restart"]);
+  node.answer = async () => {
+    setTimeout(() => { node.status = { ...node.status, started: node.status.started + 1 }; }, 100);
+    return { ok: true, text: "starting anew" };
+  };
+  const said = await node.clusterd("restart");
+  assert.equal(said.code, EXIT.ok, said.err);
+  assert.match(said.out, /the next daemon runs after \d+ ms and holds what was held/);
+});
+
+test("clear, leave, reload and stop reach the daemon, and its refusal is shown", async () => {
+  const [node] = pair.nodes;
+  for (const word of ["clear", "leave", "reload", "stop"]) assert.equal((await node.clusterd(word)).code, EXIT.ok);
+  assert.deepEqual(node.asked.map((request) => ("verb" in request ? request.verb : request.ask)), ["clear", "leave", "reload", "stop"]);
   node.answer = async () => ({ ok: false, text: "the old configuration stays in force: cluster.conf:3" });
   const said = await node.clusterd("reload");
   assert.equal(said.code, EXIT.usage);

@@ -5,7 +5,7 @@
 // One story: each test goes on where the one before it ended.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -137,11 +137,13 @@ if (needsLab(test)) {
     assert.equal((await status("serv1"))?.configuration.problem, null);
   });
 
-  test("`clusterd restart` moves nothing: the same process, a new daemon, and the client sees no gap", async (t) => {
+  test("an upgrade moves nothing: a new daemon in the same process, and the client sees no gap", async (t) => {
     const [pid, started, since] = [await pidOf("serv1"), (await status("serv1"))?.started ?? 0, now()];
+    appendFileSync(`${pair.folder}/release/clusterd/main.ts`, "// the next release\n");
+    assert.match(await asWritten("serv1", "clusterd/bin/clusterd install"), /^replace 1 files.*\nfill /m);
     const outage = pair.ask("serv1");
     await sleep(300);
-    await pair.must("serv1", ["clusterd", "restart"]);
+    await asWritten("serv1", "clusterd restart && systemctl restart clusterd-mirror");
     const next = await settled("serv1", [0, 1]);
     await sleep(1500);
     const gap = outage();
