@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Lab } from "../lab/lab.ts";
+import { settle } from "./pair.ts";
 import { collect } from "./result.ts";
 import type { Result } from "./result.ts";
 
@@ -19,9 +20,14 @@ interface Member {
   readonly rss_mb: number;
 }
 
-/** For `seconds`, on a settled pair. Percent of one processor. */
+/** For `seconds`, on a settled pair, which is left settled. Percent of one processor. */
 export async function idle(lab: Lab, seconds: number, tell: (line: string) => void): Promise<Result> {
   const nodes = lab.nodes().map(({ name }) => name);
+  // As after `clusterd install`, which warms the compile cache; a new node's first start compiles everything, and keeps 25 MB of it.
+  for (const node of nodes) {
+    await lab.exec(node, ["lab-daemons", "restart"], { timeout: 60_000 });
+    await settle(lab);
+  }
   const before = nodes.map((node) => family(lab, node));
   const began = performance.now();
   await sleep(seconds * 1000);
