@@ -43,5 +43,5 @@ export async function load(lab: Lab, seconds: number, tell: (line: string) => vo
   const wrong = !broken ? [] : [{ run: 1, what: `${figures.takeovers} takeovers, two owners ${figures.two_owners_ms} ms`, kept: keepEvidence(lab, "load", { figures, seen }) }];
   tell(`load: ${JSON.stringify(figures)}`);
   await settle(lab);
-  return { fault: "load", what: `${2 * LOOPS_EACH} busy loops and a disk writer on each node`, runs: 1, figures: collect([figures], Object.keys(figures)), wrong };
+  return { fault: "load", what: `${2 * LOOPS_EACH} busy loops, ${LOOPS_EACH} a node, and a disk writer on each`, runs: 1, figures: collect([figures], Object.keys(figures)), wrong };
 }

@@ -1,7 +1,7 @@
 // The pair that is measured: how it is built, brought home between runs as a person would do it, and what is kept of it
 // when a run went wrong. Milliseconds.
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -104,7 +104,7 @@ export function keepEvidence(lab: Lab, run: string, facts: object): string {
   mkdirSync(kept, { recursive: true });
   for (const { name } of lab.nodes()) cpSync(`${lab.disk(name)}/var/log/clusterd`, `${kept}/${name}`, { recursive: true });
   const clients = ["client", "client-frozen"].map((client) => `asker-serv1-${client}.log`);
-  for (const log of ["sniffer.log", ...clients]) cpSync(`${lab.folder}/${log}`, `${kept}/${log}`, { force: true, errorOnExist: false });
+  for (const log of ["sniffer.log", ...clients].filter((each) => existsSync(`${lab.folder}/${each}`))) cpSync(`${lab.folder}/${log}`, `${kept}/${log}`);
   writeFileSync(`${kept}/run.json`, JSON.stringify(facts, null, 2));
   return kept;
 }
