@@ -13,6 +13,8 @@ import type { Result, Wrong } from "./result.ts";
 const FIGURES = ["gap_ms", "gap_frozen_arp_ms", "after_claim_ms", "two_owners_ms", "failback_gap_ms"];
 /** The core's periods are not to meet the fault at the same point each time: longer than any of them. */
 const PHASE = 1000;
+/** The worst gap of a power cut that README promises: Q + C + 150 ms for safety. */
+const PROMISED: Readonly<Record<string, number>> = { fast: 450, balanced: 1100, safety: 3850 };
 /** safety takes over after 3.7 s. */
 const SLOW = 2.5;
 
@@ -31,7 +33,7 @@ export async function failover(lab: Lab, fault: FaultName, setting: Setting, run
       const one = await measure(lab, fault, { home: settle, longer: setting.profile === "safety" ? SLOW : 1 });
       measured.push(one);
       tell(`${fault} ${run}/${runs}: ${FIGURES.map((figure) => `${figure} ${show(one[figure as keyof Measured] as number | null)}`).join(", ")}`);
-      for (const what of mistakes(fault, one)) complain(what, { began, one });
+      for (const what of mistakes(fault, setting.profile, one)) complain(what, { began, one });
     } catch (error) {
       complain((error as Error).message, { began });
       await freshPair(lab, setting);
@@ -41,8 +43,10 @@ export async function failover(lab: Lab, fault: FaultName, setting: Setting, run
   return { fault, what: FAULTS[fault].what, runs, figures, wrong };
 }
 
-function mistakes(fault: FaultName, { two_owners_ms, moved }: Measured): string[] {
+function mistakes(fault: FaultName, profile: string, { two_owners_ms, moved, gap_ms }: Measured): string[] {
+  const promised = fault === "power-cut" ? PROMISED[profile] ?? Infinity : Infinity;
   return [
+    ...gap_ms > promised ? [`a gap of ${show(gap_ms)} ms, more than the promised ${promised} ms`] : [],
     ...two_owners_ms > 0 ? [`two owners for ${two_owners_ms} ms`] : [],
     ...moved === FAULTS[fault].moves ? [] : [moved ? "serv2 took over, and should not have" : "serv2 did not take over"],
   ];

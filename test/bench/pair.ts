@@ -29,11 +29,13 @@ export function makeConfiguration(withServices: boolean): string {
   return folder;
 }
 
-/** Builds the pair anew and waits until it has settled at home, its nodes in possession of each other's files. */
+/** Builds the pair anew and waits until it has settled at home, its nodes in possession of each other's files and past
+ *  `initdead`, during which a daemon that has just started claims nothing. */
 export async function freshPair(lab: Lab, setting: Setting): Promise<void> {
   await lab.up(setting);
   await settle(lab, false);
   for (const { name } of lab.nodes()) await lab.exec(name, ["mirror", "run", "--all"], { timeout: PATIENCE });
+  await sleep(setting.profile === "safety" ? 10_000 : 3000);
   await settle(lab);
 }
 
