@@ -55,6 +55,7 @@ function decodeSlot(slot: Buffer): Slot {
 export function decodeJournal(bytes: Buffer): JournalRead {
   const slots = [decodeSlot(bytes.subarray(0, SLOT)), decodeSlot(bytes.subarray(SLOT, 2 * SLOT))];
   const sound = slots.filter((slot) => typeof slot === "object").sort((a, b) => b.counter - a.counter);
+  if (slots.every((slot) => slot === "empty")) return { ok: false, missing: true, reason: "the journal has never been written" };
   const damagedSlots = slots.filter((slot) => slot === "bad").length;
   const [newest, other] = sound;
   if (newest === undefined) return { ok: false, missing: false, reason: "neither slot of the journal is readable" };

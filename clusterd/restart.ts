@@ -35,7 +35,9 @@ export function takeRestart(config: CoreConfig): State | null {
     rmSync(FILE, { force: true });
     const left = deserialize(bytes) as { readonly shape: number; readonly state: State };
     const fits = left.shape === SHAPE && left.state.config.cluster === config.cluster && left.state.config.self === config.self;
-    return fits && monotonicNow() - left.state.now < LONGEST ? { ...left.state, config } : null;
+    const age = monotonicNow() - left.state.now;
+    // Younger than now: of the boot before, where /run outlives it.
+    return fits && age >= 0 && age < LONGEST ? { ...left.state, config } : null;
   } catch {
     return null;
   }

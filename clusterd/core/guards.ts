@@ -1,6 +1,6 @@
 // The named conditions of the transition table: one small question each.
 
-import { inContact, isSilent, sameConfiguration } from "./liveness.ts";
+import { inContact, sameConfiguration } from "./liveness.ts";
 import { isMajority } from "./lease.ts";
 import type { Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
@@ -88,7 +88,6 @@ export const GUARDS = {
     const role = state.peer.beat?.identities[identity].role;
     return inContact(state) && (role === "owner" || role === "raising" || role === "acquiring" || role === "freezing");
   },
-  "peer-is-silent": (state) => state.peer.boot === null || isSilent(state),
   "peer-reachable": (state) => inContact(state),
 } as const satisfies Record<string, Guard>;
 

@@ -1,0 +1,86 @@
+// The journal survives what a power cut, a bad disk or a hand can do to one of its slots, and says so when it cannot.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { IdentityRecord, JournalRecord } from "../../clusterd/core/model.ts";
+import { decodeJournal, encodeSlot, Journal, readJournal } from "../../clusterd/journal.ts";
+
+const SLOT = 8192;
+const identity = (epoch: number): IdentityRecord =>
+  ({ epoch, owner: 0, offered: 0, stale: false, standing: false, promised: false, locked: false, lineage: [{ epoch, owner: 0 }] });
+const record = (epoch: number): JournalRecord => ({ format: 1, cluster: "sample", node: 0, identities: [identity(epoch), identity(epoch + 1)] });
+const file = (first: Buffer, second: Buffer): Buffer => Buffer.concat([first, second]);
+const epochOf = (bytes: Buffer): number | string => {
+  const read = decodeJournal(bytes);
+  return read.ok ? read.record.identities[0].epoch : read.reason;
+};
+
+test("the newer of two sound slots counts", () => {
+  assert.equal(epochOf(file(encodeSlot(record(4), 1), encodeSlot(record(6), 2))), 6);
+  assert.equal(epochOf(file(encodeSlot(record(6), 2), encodeSlot(record(4), 1))), 6);
+});
+
+test("a write torn at any byte leaves the slot before it, and is noticed", () => {
+  const before = encodeSlot(record(4), 1);
+  const old = encodeSlot(record(2), 0);
+  const next = encodeSlot(record(6), 2);
+  for (let cut = 0; cut < SLOT; cut += 1) {
+    const torn = Buffer.concat([next.subarray(0, cut), old.subarray(cut)]);
+    const whole = torn.equals(next);
+    assert.equal(epochOf(file(torn, before)), whole ? 6 : 4, `cut at byte ${cut}`);
+  }
+});
+
+test("any flipped bit of the newer slot makes the older one count, never a third content", () => {
+  const before = encodeSlot(record(4), 1);
+  for (let bit = 0; bit < 400 * 8; bit += 1) {
+    const flipped = encodeSlot(record(6), 2);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    assert.ok([4, 6].includes(epochOf(file(flipped, before)) as number), `bit ${bit}`);
+  }
+});
+
+test("both slots damaged is not fresh: the node knows that it does not know", () => {
+  const read = decodeJournal(Buffer.alloc(2 * SLOT, 0xff));
+  assert.deepEqual(read, { ok: false, missing: false, reason: "neither slot of the journal is readable" });
+});
+
+test("equal counters with different content contradict each other", () => {
+  assert.match(String(epochOf(file(encodeSlot(record(4), 3), encodeSlot(record(6), 3)))), /contradict/);
+});
+
+test("writes are on disk in their order, and the next daemon goes on counting", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "clusterd-journal-"));
+  const path = join(folder, "journal");
+  try {
+    assert.deepEqual(readJournal(path), { ok: false, missing: true, reason: `there is no journal at ${path}` });
+    const journal = await Journal.open(path);
+    await Promise.all([2, 4, 6, 8].map((epoch) => journal.write(record(epoch))));
+    await journal.close();
+    assert.equal(epochOf(readFileSync(path)), 8);
+    const again = await Journal.open(path);
+    await again.write(record(10));
+    await again.close();
+    const read = readJournal(path);
+    assert.deepEqual(read.ok && [read.counter, read.record.identities[0].epoch, read.damagedSlots], [5, 10, 0]);
+    writeFileSync(path, Buffer.concat([Buffer.alloc(SLOT, 1), readFileSync(path).subarray(SLOT)]));
+    const damaged = readJournal(path);
+    assert.ok(damaged.ok && damaged.damagedSlots === 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a journal that was allocated and never written is that of a new node", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "clusterd-journal-"));
+  try {
+    await (await Journal.open(join(folder, "journal"))).close();
+    const read = readJournal(join(folder, "journal"));
+    assert.ok(!read.ok && read.missing);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
