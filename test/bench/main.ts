@@ -56,7 +56,7 @@ program.parseAsync().catch((error: Error) => {
 async function bench(options: Options): Promise<void> {
   const { profile, runs, minutes, seconds, name } = options;
   const lab = new Lab(name);
-  const setting = { profile, configuration: makeConfiguration(options.withServices === true) };
+  const setting = { profile, configuration: makeConfiguration(lab, options.withServices === true) };
   const clean = async (): Promise<void> => {
     await lab.down();
     rmSync(setting.configuration, { recursive: true, force: true });

@@ -1,8 +1,7 @@
 // The pair that is measured: how it is built, brought home between runs as a person would do it, and what is kept of it
 // when a run went wrong. Milliseconds.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -22,8 +21,9 @@ export interface Setting {
 }
 
 /** The sample; without services there is nothing to start and nothing to mirror, so that the failover alone is measured. */
-export function makeConfiguration(withServices: boolean): string {
-  const folder = mkdtempSync(`${tmpdir()}/clusterd-bench-`);
+export function makeConfiguration(lab: Lab, withServices: boolean): string {
+  const folder = `${besideLabs(lab)}/configuration-${lab.name}`;
+  rmSync(folder, { recursive: true, force: true });
   cpSync(SAMPLE, folder, { recursive: true });
   if (!withServices) for (const node of ["serv1", "serv2"]) rmSync(`${folder}/${node}`, { recursive: true });
   return folder;
@@ -102,7 +102,7 @@ async function help(lab: Lab, seen: Both): Promise<void> {
 
 /** Copies the logs of both nodes, the sniffer's and the clients' to a folder beside the labs, and returns its path. */
 export function keepEvidence(lab: Lab, run: string, facts: object): string {
-  const kept = `${dirname(dirname(lab.folder))}/kept/${lab.name}-${run}-${Date.now()}`;
+  const kept = `${besideLabs(lab)}/kept/${lab.name}-${run}-${Date.now()}`;
   mkdirSync(kept, { recursive: true });
   for (const { name } of lab.nodes()) cpSync(`${lab.disk(name)}/var/log/clusterd`, `${kept}/${name}`, { recursive: true });
   const clients = ["client", "client-frozen"].map((client) => `asker-serv1-${client}.log`);
@@ -110,3 +110,6 @@ export function keepEvidence(lab: Lab, run: string, facts: object): string {
   writeFileSync(`${kept}/run.json`, JSON.stringify(facts, null, 2));
   return kept;
 }
+
+/** Not /tmp, which others clean: a lab reads its configuration as long as it is up. */
+const besideLabs = (lab: Lab): string => dirname(dirname(lab.folder));
