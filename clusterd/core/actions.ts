@@ -72,7 +72,6 @@ function acquire(scene: Scene, epoch: number, changes: Partial<IdentityRecord>):
   const { state, holding } = scene;
   const before = latest(holding);
   holding.inSync = null;
-  holding.wanted = false;
   remember(scene, { ...withOwner(before, state.config.self, epoch), stale: false, promised: false, ...changes });
   holding.leaseUntil = leaseEnd(state, holding);
 }

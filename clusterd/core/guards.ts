@@ -76,8 +76,7 @@ export const GUARDS = {
     sameConfiguration(state) === true && state.peer.beat?.identities[identity].role === "standby" &&
     preferredOwner(state, identity) === otherOf(state.config.self),
   "may-take-offer": (state, holding) =>
-    state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true &&
-    !holding.record.locked && holding.heldUntil <= state.now,
+    state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true && !holding.record.locked,
   "can-hand-over": (state, _holding, identity) => handoverObstacle(state, identity) === null,
   "can-hand-over-at-once": (state, _holding, identity) => emergencyObstacle(state, identity) === null,
   "nothing-to-freeze": (state, _holding, identity) =>

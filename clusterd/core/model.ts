@@ -73,8 +73,8 @@ export interface IdentityBeat {
   readonly standing: boolean;
   /** Owner only: the receiver has every version (its last resynchronisation is complete at this epoch). */
   readonly inSync: boolean;
-  /** A person asked for the identity here (failback, switchover). */
-  readonly wanted: boolean;
+  /** Held down after repeated trips or a failed raise: grant it nothing now. A person's handover is taken all the same. */
+  readonly held: boolean;
 }
 
 /** One authenticated packet, on one link. At most 512 bytes on the wire. */

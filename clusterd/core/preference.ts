@@ -30,11 +30,11 @@ export function preferredOwner(state: State, identity: Index): Index | null {
   const theirs = said.identities[identity];
   const own: Candidate = {
     epoch: mine.epoch, owner: mine.owner,
-    eligible: !mine.stale && !mine.locked && state.leaving === null && state.carrier[nicOf(state, identity)] !== false,
+    eligible: !mine.stale && !mine.locked && state.holdings[identity].heldUntil <= state.now && state.leaving === null && state.carrier[nicOf(state, identity)] !== false,
   };
   const peer: Candidate = {
     epoch: theirs.epoch, owner: theirs.owner,
-    eligible: !theirs.stale && !theirs.locked && !said.leaving && peerCarrier(state, identity),
+    eligible: !theirs.stale && !theirs.locked && !theirs.held && !said.leaving && peerCarrier(state, identity),
   };
   return preferred(identity, self === 0 ? [own, peer] : [peer, own]);
 }

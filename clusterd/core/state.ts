@@ -80,7 +80,6 @@ export interface Holding {
   tied: boolean;
   /** Owner: the peer (of that boot) has every version, as our mirror reported. */
   inSync: { readonly epoch: number; readonly boot: string } | null;
-  wanted: boolean;
   services: IdentitySummary["services"];
 }
 
@@ -120,7 +119,7 @@ export const EMPTY_RECORD: IdentityRecord = {
 const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holding => ({
   role: "waiting", since: at, sinceWall: wall, because: "the daemon has just started: nothing is raised before the peer was heard",
   record, pending: null, confirmed: 0, ackedAt: NEVER, leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
-  heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, wanted: false, services: "stopped",
+  heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, services: "stopped",
 });
 
 export function initialState(config: CoreConfig, boot: string, at: Instant, wall: WallTime, records: readonly [IdentityRecord, IdentityRecord]): State {

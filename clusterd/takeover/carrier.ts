@@ -1,7 +1,7 @@
 // Which NICs have a cable with somebody at its other end, noticed within a millisecond or two.
 //
-// `ip monitor link` says that something changed; what it is now is asked of the waiting ip, the one source. A poll twice
-// a second covers a monitor that died. A NIC that we are changing ourselves is not judged until that is done.
+// `ip monitor link` says that something changed; what it is now is asked of the waiting ip, the one source. A poll every
+// two seconds covers a monitor that died. A NIC that we are changing ourselves is not judged until that is done.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
@@ -16,7 +16,7 @@ export interface CarrierWatch {
   close(): void;
 }
 
-const POLL: Duration = 500;
+const POLL: Duration = 2000;
 const RESTART_PAUSE: Duration = 200;
 
 export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, changed: (nic: string, up: boolean, at: Instant) => void): CarrierWatch {

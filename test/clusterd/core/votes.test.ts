@@ -163,3 +163,23 @@ test("a node whose journal failed can still leave", () => {
   world.run(1000);
   assert.equal(world.answers.get(command)?.ok, true);
 });
+
+test("a person's failback is taken by a node that is held down after repeated trips", () => {
+  const world = settled();
+  for (let round = 0; round < 4; round += 1) {
+    world.freeze(0, 4000);
+    world.run(6000);
+    const id = world.command(1, "failback", 0);
+    world.run(300);
+    assert.deepEqual(world.answers.get(id), { ok: true, text: "the peer owns it now" }, `round ${round}`);
+    assert.deepEqual(world.speakers(0), [0]);
+  }
+});
+
+test("a node that cannot raise its identity is granted it no second time at once: the other node takes it", () => {
+  const world = settled();
+  world.hosts[0].raiseFails = true;
+  world.freeze(0, 700);
+  world.run(3000);
+  assert.deepEqual(world.speakers(0), [1]);
+});
