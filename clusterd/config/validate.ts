@@ -15,7 +15,7 @@ import type { Timing } from "./config.ts";
 
 export function validate(files: Files, self: string, findings: Findings): void {
   nodeNames(files, self, findings.problems);
-  safety(files, findings);
+  notYet(files, findings);
   timing(files, findings.problems);
   networkRules(files, findings);
   for (const service of files.services) actions(service, findings);
@@ -35,8 +35,9 @@ function nodeNames({ cluster }: Files, self: string, problems: Problem[]): void 
 }
 
 /** What this version cannot promise must not be asked of it. */
-function safety({ cluster }: Files, { problems, warnings }: Findings): void {
+function notYet({ cluster }: Files, { problems, warnings }: Findings): void {
   if (cluster.values.policy === "safety") problems.push(problem("cluster.conf", cluster.line("policy"), "[cluster] policy = safety needs a witness or a fence, and this version can configure neither", "policy = balanced is the safest there is with reference hosts; README says what it cannot guarantee."));
+  if (cluster.values.failback === "auto") problems.push(problem("cluster.conf", cluster.line("failback"), "[cluster] failback = auto is not in this version: an identity goes home when a person says `clusterd failback`", "failback = manual, or leave the line out."));
   if (cluster.values.profile === "safety") warnings.push(problem("cluster.conf", cluster.line("profile"), "[cluster] profile = safety sets the longer times only: there is no witness and no fence in this version", null));
 }
 
