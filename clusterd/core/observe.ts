@@ -97,9 +97,11 @@ function countEcho(state: State, beat: Heartbeat): void {
 }
 
 function noticeClaim(state: State, holding: Holding, identity: Index): void {
-  const claiming = state.peer.beat?.identities[identity].role === "claiming";
-  if (!claiming) holding.claimHeard = null;
-  else if (holding.claimHeard === null) holding.claimHeard = { at: state.now, askedAt: null };
+  const role = state.peer.beat?.identities[identity].role;
+  // Its last word before the raise: objecting comes too late, whatever we have said meanwhile.
+  const complete = role === "acquiring";
+  if (role !== "claiming" && !complete) holding.claimHeard = null;
+  else if (holding.claimHeard === null || complete) holding.claimHeard = { at: state.now, askedAt: null, complete };
 }
 
 function countReferences(state: State, event: Of<"references">): void {

@@ -48,6 +48,7 @@ const TESTS: Record<Condition, Test> = {
     return said !== undefined && said.epoch > (holding.pending?.record ?? holding.record).epoch;
   },
   unheard: (state, holding) => {
+    if (holding.claimHeard?.complete === true) return true;
     const asked = holding.claimHeard?.askedAt ?? null;
     return asked !== null && state.peer.echoedAt < asked && state.now - asked >= state.config.timing.unheard;
   },

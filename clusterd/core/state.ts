@@ -70,7 +70,7 @@ export interface Holding {
   claim: Claim | null;
   handover: Handover | null;
   /** Our first heartbeat after we heard the peer claim what we own; null while it does not. */
-  claimHeard: { readonly at: Instant; readonly askedAt: Instant | null } | null;
+  claimHeard: { readonly at: Instant; readonly askedAt: Instant | null; readonly complete: boolean } | null;
   /** In memory only: we let go without knowing who owns now; talk to the peer (or be surely alone) before claiming. */
   uncertain: boolean;
   /** Takes nothing before this moment: hold-down after trips and failed raises. */

@@ -143,6 +143,24 @@ test("a node told to own while its peer is heard counts no vote of that peer", (
   world.run(10_000);
 });
 
+test("an owner that hears the claim's last word first is silent before the raise", () => {
+  // Mute, then nothing passes for almost a lease, then mute again: the claim is heard too late to object for all of E.
+  const world = newWorld({}, 29);
+  world.boot(0);
+  world.run(28.5);
+  world.boot(1);
+  world.run(3036.4);
+  world.onEvent = () => assert.ok(world.speakers(0).length < 2, `both nodes speak at ${world.now.toFixed(1)} ms`);
+  for (const link of ["private", "lan"] as const) world.net.loss[link][0] = 1;
+  world.run(265);
+  part(world, 1);
+  world.run(452);
+  for (const link of ["private", "lan"] as const) world.net.loss[link][1] = 0;
+  world.net.references[0] = 3;
+  world.run(1500);
+  assert.deepEqual(world.speakers(0), [1]);
+});
+
 test("clearing the lock during a claim leaves the claim as it is", () => {
   const world = settled();
   world.powerOff(1);
