@@ -25,7 +25,7 @@ import { createNotifier } from "./notify.ts";
 import { heldBy, leaveForRestart, takeRestart } from "./restart.ts";
 import { createServices } from "./services/services.ts";
 import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
-import { serveControl } from "./status/socket-server.ts";
+import { serveControl, type ControlServer } from "./status/socket-server.ts";
 import { createNetwork } from "./takeover/network.ts";
 import { lastClockReport } from "./timesync/clock-report.ts";
 import { readReports } from "../mirror/report.ts";
@@ -35,6 +35,9 @@ const EXIT_CONFIGURATION = 2;
 const EXIT_RESTART = 75;
 /** The core gives a frozen handover up after two minutes; the pass itself is bounded by its jobs. */
 const OFFSET_LOOK = 2_000;
+/** Who follows this node's status hears something at least so often, and after a decision so soon: several often come together. */
+const NEWS_EVERY = 5_000;
+const NEWS_AFTER = 10;
 const PASS_LIMIT = 110_000;
 /** CLUSTERD_NODE: for a machine whose host name is not its node's name. */
 const WHO = { etc: ETC, ...(process.env["CLUSTERD_NODE"] === undefined ? {} : { self: process.env["CLUSTERD_NODE"] }) };
@@ -85,6 +88,8 @@ class Daemon {
   readonly #network: ReturnType<typeof createNetwork>;
   #links: Links | null = null;
   #driver: Driver | null = null;
+  #control: ControlServer | null = null;
+  #newsDue = false;
   #ending = false;
   #clocksDiffer = false;
 
@@ -105,7 +110,7 @@ class Daemon {
 
   async begin(before: ReturnType<typeof readJournal>, keys: ReturnType<typeof deriveKeys>): Promise<void> {
     // Who answers here already keeps its NICs: nothing is touched before the socket is ours.
-    await serveControl(CONTROL_SOCKET, (request) => this.#serve(request));
+    this.#control = await serveControl(CONTROL_SOCKET, (request) => this.#serve(request));
     const core = coreConfigOf(this.#config);
     const left = takeRestart(core);
     const { found, problems, kept } = await this.#network.prepare(left === null ? [] : heldBy(left));
@@ -126,6 +131,7 @@ class Daemon {
     this.#listenToSignals();
     driver.run();
     setInterval(() => this.#watchOffset(), OFFSET_LOOK);
+    setInterval(() => this.#control?.news(), NEWS_EVERY);
     // Node would write it when it exits, which a daemon that is killed never does: 40 MB less resident from the next start on.
     flushCompileCache();
     this.#log.info("daemon.started", { cluster: this.#config.cluster.name, node: this.#name(core.self), profile: this.#config.cluster.profile });
@@ -156,7 +162,14 @@ class Daemon {
     const name = identity === null ? null : this.#name(identity);
     this.#log.say(level, event, { ...(name === null ? {} : { identity: name }), because });
     this.#history.add({ wall: Date.now(), level, event, identity: name, because });
+    this.#news();
     if (level !== "info" || event === "identity.owner") this.#notifier.tell({ event, about: name ?? "-", because });
+  }
+
+  #news(): void {
+    if (this.#newsDue) return;
+    this.#newsDue = true;
+    setTimeout(() => { this.#newsDue = false; this.#control?.news(); }, NEWS_AFTER);
   }
 
   /** The peer's clock against ours: beyond the limit there is an alarm, and the mirror refuses runs that would compare times. */
@@ -248,6 +261,7 @@ class Daemon {
     this.#notifier = createNotifier(loaded.config.cluster.notify, this.#log);
     this.#driver?.reconfigure(coreConfigOf(loaded.config));
     this.#log.info("configuration.loaded", { digest: loaded.config.digest });
+    this.#news();
     return { ok: true, text: `configuration ${loaded.config.digest} is in force` };
   }
 

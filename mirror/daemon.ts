@@ -1,18 +1,19 @@
 // The mirror's own process: brings a returned peer up to date, runs the schedule if there is no cron, watches for edits.
 //
 // It holds no state that matters. Runs are processes of their own (`mirror pass`, `mirror run`), so this one stays small, and
-// whether a run may happen is decided there. clusterd is asked twice a second what is so; when it is not there, nothing is done.
+// whether a run may happen is decided there. clusterd tells of each of its decisions; when it is not there, nothing is done.
 
 import { execFile } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createLog } from "../clusterd/base/log.ts";
 import type { Log } from "../clusterd/base/log.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
-import { askDaemon } from "../clusterd/status/control-client.ts";
-import type { NodeStatus } from "../clusterd/status/control.ts";
+import { followDaemon } from "../clusterd/status/control-client.ts";
+import type { ControlAnswer, NodeStatus } from "../clusterd/status/control.ts";
 import { candidateLinks } from "./links.ts";
 import type { PassResult } from "./pass.ts";
 import { afterFailure, behind, FRESH } from "./recovery.ts";
@@ -24,7 +25,7 @@ import { controlPath, dropConnections } from "./ssh.ts";
 import { watchConfiguration, watchStandby } from "./watch.ts";
 import type { Watching } from "./watch.ts";
 
-const POLL_MS = 500;
+const AGAIN_MS = 500;
 const PASS_LIMIT = 6 * 3_600_000;
 const MIRROR = join(import.meta.dirname, "bin/mirror");
 const SHOWN = 5;
@@ -50,8 +51,8 @@ class Keeper {
   #watched = new Map<string, Watching | "not">();
   #configuration: Watching | null = null;
   #scheduler: Scheduler | null = null;
-  #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
+  #status: NodeStatus | null = null;
+  readonly #stopping = new AbortController();
 
   constructor(config: Config, log: Log) {
     this.#config = config;
@@ -62,31 +63,42 @@ class Keeper {
     this.#log.info("mirror.started", { jobs: this.#config.jobs.length, scheduler: this.#config.cluster.scheduler });
     this.#configuration = await watchConfiguration(() => this.#configurationEdited(), (text) => this.#log.warn("mirror.watch", { because: text }));
     await this.#schedule();
-    void this.#beat();
+    void this.#listen();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#stopping.abort();
     for (const child of this.#running) child?.kill("SIGTERM");
     await this.#scheduler?.stop();
     await this.#configuration?.close();
     for (const watching of this.#watched.values()) if (watching !== "not") await watching.close();
   }
 
-  async #beat(): Promise<void> {
-    const answer = await askDaemon({ ask: "status" }, { timeout: 2000 });
-    const status = answer.ok ? answer.status : undefined;
-    if (this.#clusterd !== (status !== undefined)) this.#log.info("mirror.clusterd", { there: status !== undefined, because: status === undefined ? answer.text : "answers" });
-    this.#clusterd = status !== undefined;
-    if (status !== undefined && !this.#stopped) await this.#look(status);
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.#beat(), POLL_MS);
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #listen(): Promise<void> {
+    while (!this.#stopped) {
+      for await (const answer of followDaemon({ signal: this.#stopping.signal })) await this.#heard(answer);
+      await this.#heard({ ok: false, text: "clusterd does not answer" });
+      await sleep(AGAIN_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  async #heard(answer: ControlAnswer): Promise<void> {
+    if (this.#stopped) return;
+    this.#status = answer.ok ? answer.status ?? null : null;
+    const there = this.#status !== null;
+    if (this.#clusterd !== there) this.#log.info("mirror.clusterd", { there, because: there ? "answers" : answer.text });
+    this.#clusterd = there;
+    if (this.#status !== null) await this.#look(this.#status);
   }
 
   async #look(status: NodeStatus): Promise<void> {
     await this.#follow(status.configuration.loaded);
     await this.#noticePeer(status);
-    for (const identity of behind(status)) this.#recover(identity);
+    this.#recoverAll();
     for (const job of this.#config.jobs) await this.#watch(job, status.core.identities[job.home].role === "standby");
   }
 
@@ -119,6 +131,10 @@ class Keeper {
     this.#reachable = reachable;
   }
 
+  #recoverAll(): void {
+    if (this.#status !== null && !this.#stopped) for (const identity of behind(this.#status)) this.#recover(identity);
+  }
+
   #recover(identity: Index): void {
     if (this.#running[identity] !== null || Date.now() < this.#attempts[identity].notBefore) return;
     const { name } = this.#config.nodes[identity];
@@ -132,7 +148,8 @@ class Keeper {
   #recovered(identity: Index, result: PassResult | string): void {
     const ok = typeof result !== "string" && result.ok;
     const because = typeof result === "string" ? result : result.detail;
-    this.#attempts[identity] = ok ? { ...FRESH, notBefore: Date.now() + 2 * POLL_MS } : afterFailure(this.#attempts[identity], Date.now());
+    this.#attempts[identity] = ok ? { ...FRESH, notBefore: Date.now() + 2 * AGAIN_MS } : afterFailure(this.#attempts[identity], Date.now());
+    setTimeout(() => this.#recoverAll(), this.#attempts[identity].notBefore - Date.now() + 1).unref();
     this.#log.say(ok ? "info" : "warn", ok ? "mirror.recovered" : "mirror.recovery-failed", { identity: this.#config.nodes[identity].name, because });
     if (typeof result === "string") return;
     for (const { job, report } of result.jobs) if (report.kept > 0)

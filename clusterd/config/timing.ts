@@ -8,7 +8,7 @@ import type { ClusterConfig, Timing } from "./config.ts";
 
 export const PROFILES: Readonly<Record<ClusterConfig["profile"], Timing>> = {
   fast: { keepalive: 20, warntime: 50, deadtime: 90, initdead: 2000, lease: 150, release: 80, unheard: 60, claim: 240, holdDown: 1000 },
-  balanced: { keepalive: 50, warntime: 150, deadtime: 300, initdead: 3000, lease: 500, release: 100, unheard: 200, claim: 650, holdDown: 1000 },
+  balanced: { keepalive: 75, warntime: 150, deadtime: 300, initdead: 3000, lease: 500, release: 100, unheard: 225, claim: 650, holdDown: 1000 },
   safety: { keepalive: 200, warntime: 500, deadtime: 1000, initdead: 10_000, lease: 2000, release: 500, unheard: 600, claim: 2700, holdDown: 5000 },
 };
 

@@ -17,6 +17,7 @@ interface Context {
 }
 
 const BOTH = [0, 1] as const;
+const FOLLOWING = 1.02;
 const LINKS = ["private", "lan", "serial"] as const;
 
 export function duties(context: Context): void {
@@ -58,14 +59,15 @@ function answerClaims({ state, effects }: Context): void {
 }
 
 /** Node 1 keeps time with node 0 and answers its heartbeat rather than wake for one of its own a moment later: half the
- *  wakings, and echoes that are a round trip old instead of a keepalive. Its own timer, a little slower, goes on when node 0 does not. */
+ *  wakings, and echoes that are a round trip old instead of a keepalive. Its own timer goes on when node 0 does not; it is slower by
+ *  so little that it comes due while the answer is still on its way, and costs no waking of its own either. */
 function keepalive({ state, effects, event }: Context): void {
   const { keepalive: interval } = state.config.timing;
   const inTime = state.config.self === 1 && event.kind === "heard" && state.peer.heardAt === state.now && state.nextBeatAt - state.now <= interval / 2;
   if (state.now < state.nextBeatAt && !inTime) return;
   say({ state, effects });
-  if (inTime) state.nextBeatAt = state.now + 1.1 * interval;
-  else state.nextBeatAt = state.nextBeatAt + interval > state.now ? state.nextBeatAt + interval : state.now + interval;
+  const pause = state.config.self === 1 ? FOLLOWING * interval : interval;
+  state.nextBeatAt = !inTime && state.nextBeatAt + pause > state.now ? state.nextBeatAt + pause : state.now + pause;
 }
 
 function askReferences({ state, effects }: Context): void {

@@ -1,4 +1,5 @@
-// Asks the daemon of this node one question over its control socket (control.ts: one JSON object a line, each way).
+// Asks the daemon of this node one question over its control socket (control.ts: one JSON object a line, each way), or
+// follows what it says of itself.
 //
 // Never throws: a daemon that is not there, hangs or talks nonsense is an answer too (`ok: false` and why).
 
@@ -28,6 +29,42 @@ export function askDaemon(request: ControlRequest, { timeout = 3000, socket = CO
       else if (chunk.includes(0x0a)) done(parse(Buffer.concat(chunks).toString("utf8")));
     });
   });
+}
+
+/**
+ * What the daemon answers to `status`, now and after each decision, at least every few seconds. Ends when the daemon ends, is not
+ * there or says nothing for `silence`; never throws. Of answers that came while nobody waited, only the last is given.
+ */
+export async function* followDaemon({ silence = 15_000, socket = CONTROL_SOCKET, signal }: { readonly silence?: Duration; readonly socket?: string; readonly signal?: AbortSignal } = {}): AsyncGenerator<ControlAnswer> {
+  const request: ControlRequest = { ask: "status", follow: true };
+  const connection = connect(socket, () => connection.write(`${JSON.stringify(request)}\n`));
+  const hangUp = (): void => { connection.destroy(); };
+  signal?.addEventListener("abort", hangUp);
+  connection.setTimeout(silence, hangUp);
+  let newest: ControlAnswer | null = null;
+  let wake = (): void => { /* nobody waits yet */ };
+  let over = false;
+  let rest = "";
+  connection.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = (lines.pop() ?? "").slice(0, LARGEST);
+    const line = lines.at(-1);
+    if (line !== undefined) { newest = parse(`${line}\n`); wake(); }
+  });
+  connection.on("error", (error) => { newest = { ok: false, text: absent(error, socket) }; });
+  connection.on("close", () => { over = true; wake(); });
+  try {
+    while (true) {
+      if (newest === null && !over) await new Promise<void>((resolve) => { wake = resolve; });
+      const answer: ControlAnswer | null = newest;
+      newest = null;
+      if (answer !== null) yield answer;
+      else if (over) return;
+    }
+  } finally {
+    signal?.removeEventListener("abort", hangUp);
+    hangUp();
+  }
 }
 
 function parse(text: string): ControlAnswer {

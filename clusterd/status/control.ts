@@ -5,7 +5,8 @@ import type { Summary, Verb } from "../core/model.ts";
 import type { WallTime } from "../base/time.ts";
 
 export type ControlRequest =
-  | { readonly ask: "status" }
+  /** `follow`: the connection stays, and a new line comes with each decision, and at least every few seconds. */
+  | { readonly ask: "status"; readonly follow?: boolean }
   | { readonly ask: "command"; readonly verb: Verb; readonly node: string | null }
   /** The mirror reports a finished run; `inSync` = the peer now has every version of this node's jobs for that identity. */
   | { readonly ask: "mirror-report"; readonly identity: string; readonly epoch: number; readonly inSync: boolean; readonly job: string; readonly ok: boolean; readonly detail: string }

@@ -1,4 +1,5 @@
-// The daemon's side of the control socket (control.ts): one JSON line in, one JSON line out, then the end.
+// The daemon's side of the control socket (control.ts): one JSON line in, one JSON line out, then the end; or, for who
+// follows, a line again whenever there is something new, until they hang up.
 //
 // Whatever comes in, an answer goes out and nothing is thrown: text that is no JSON, a request without end, a handler that
 // fails. Only root may connect (mode 0600, in a folder of mode 0700). A socket that a dead daemon left behind is replaced; a
@@ -12,10 +13,16 @@ import { reasonOf } from "../base/errors.ts";
 import type { Duration } from "../base/time.ts";
 import type { ControlAnswer, ControlRequest } from "./control.ts";
 
-export interface ControlServer { close(): Promise<void> }
+export interface ControlServer {
+  /** There is something new: who follows is answered again. */
+  news(): void;
+  close(): Promise<void>;
+}
 
 const LARGEST = 64 * 1024;
 const MOST_CONNECTIONS = 64;
+/** Who follows and does not read is sent away rather than waited for. */
+const MOST_UNREAD = 1024 * 1024;
 
 /** Rejects only when it cannot listen, for example because another daemon answers there. `idle`: how long a request may take to arrive. */
 export async function serveControl(path: string, handler: (request: ControlRequest) => Promise<ControlAnswer>, { idle = 5000 }: { readonly idle?: Duration } = {}): Promise<ControlServer> {
@@ -23,37 +30,60 @@ export async function serveControl(path: string, handler: (request: ControlReque
   if (await somebodyAnswers(path)) throw new Error(`another clusterd answers on ${path}: two daemons on one node cannot be`);
   rmSync(path, { force: true });
   const open = new Set<Socket>();
+  const followers = new Map<Socket, ControlRequest>();
   // Half open: who has ended their side still gets the answer.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
-    socket.on("close", () => open.delete(socket));
-    void serve(socket, handler, idle);
+    socket.on("close", () => { open.delete(socket); followers.delete(socket); });
+    void serve(socket, handler, idle).then((followed) => { if (followed !== null && !socket.destroyed) followers.set(socket, followed); });
   });
   server.maxConnections = MOST_CONNECTIONS;
   await listen(server, path);
-  return { close: () => new Promise((resolve) => { server.close(() => resolve()); for (const socket of open) socket.destroy(); }) };
+  async function tell(socket: Socket, request: ControlRequest): Promise<void> {
+    const line = lineOf(await handled(request, handler));
+    if (socket.writableLength > MOST_UNREAD) socket.destroy();
+    else if (!socket.destroyed) socket.write(line);
+  }
+  return {
+    news: () => { for (const [socket, request] of followers) void tell(socket, request); },
+    close: () => new Promise((resolve) => { server.close(() => resolve()); for (const socket of open) socket.destroy(); }),
+  };
 }
 
-async function serve(socket: Socket, handler: (request: ControlRequest) => Promise<ControlAnswer>, idle: Duration): Promise<void> {
+/** Answers; what was asked, if the asker wants to be answered again. */
+async function serve(socket: Socket, handler: (request: ControlRequest) => Promise<ControlAnswer>, idle: Duration): Promise<ControlRequest | null> {
   // Who asked may have gone away; that concerns nobody here.
   socket.on("error", () => socket.destroy());
   const line = await readLine(socket, idle);
-  const answer = "refused" in line ? { ok: false as const, text: line.refused } : await handled(line.text, handler);
-  if (socket.destroyed) return;
+  const request = "refused" in line ? { wrong: line.refused } : parse(line.text);
+  const answer = "wrong" in request ? { ok: false as const, text: request.wrong } : await handled(request, handler);
+  if (socket.destroyed) return null;
+  if (!("wrong" in request) && request.ask === "status" && request.follow === true) {
+    socket.write(lineOf(answer));
+    socket.on("end", () => socket.destroy());
+    return request;
+  }
   socket.setTimeout(idle, () => socket.destroy());
-  socket.end(`${JSON.stringify(answer)}\n`);
+  socket.end(lineOf(answer));
+  return null;
 }
 
-async function handled(text: string, handler: (request: ControlRequest) => Promise<ControlAnswer>): Promise<ControlAnswer> {
+const lineOf = (answer: ControlAnswer): string => `${JSON.stringify(answer)}\n`;
+
+function parse(text: string): ControlRequest | { readonly wrong: string } {
   let request: unknown;
   try {
     request = JSON.parse(text);
   } catch {
-    return { ok: false, text: "the request is not JSON" };
+    return { wrong: "the request is not JSON" };
   }
-  if (typeof request !== "object" || request === null || typeof (request as { ask?: unknown }).ask !== "string") return { ok: false, text: "the request asks nothing: `ask` is missing" };
+  if (typeof request !== "object" || request === null || typeof (request as { ask?: unknown }).ask !== "string") return { wrong: "the request asks nothing: `ask` is missing" };
+  return request as ControlRequest;
+}
+
+async function handled(request: ControlRequest, handler: (request: ControlRequest) => Promise<ControlAnswer>): Promise<ControlAnswer> {
   try {
-    return await handler(request as ControlRequest);
+    return await handler(request);
   } catch (error) {
     return { ok: false, text: `clusterd failed at this request: ${reasonOf(error)}` };
   }

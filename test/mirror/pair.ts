@@ -10,12 +10,11 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { execFile } from "node:child_process";
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { Server } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { IdentityRecord, IdentitySummary, Index, JournalRecord, Role } from "../../clusterd/core/model.ts";
 import type { ControlRequest, NodeStatus } from "../../clusterd/status/control.ts";
+import { serveControl } from "../../clusterd/status/socket-server.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
 const SSHD = "/usr/sbin/sshd";
@@ -42,7 +41,7 @@ export class Node {
   epoch!: number;
   status!: Partial<NodeStatus>;
   peerInSync!: boolean;
-  server: Server | null = null;
+  close: () => Promise<void> = async () => undefined;
 
   constructor(name: string, index: Index, home: string) {
     this.name = name;
@@ -71,13 +70,13 @@ export class Node {
   }
 
   async serve(): Promise<void> {
-    this.server = createServer((socket) => socket.on("error", () => undefined).on("data", (text) => {
-      const request = JSON.parse(text.toString()) as ControlRequest;
-      if (request.ask !== "status") this.told.push(request);
-      socket.end(`${JSON.stringify({ ok: true, text: "", ...(request.ask === "status" ? { status: this.#status() } : {}) })}\n`);
-    }));
-    this.server.listen(join(this.root, "run/clusterd.sock"));
-    await once(this.server, "listening");
+    const server = await serveControl(join(this.root, "run/clusterd.sock"), async (request) => {
+      if (request.ask === "status") return { ok: true, text: "", status: this.#status() };
+      this.told.push(request);
+      return { ok: true, text: "" };
+    });
+    const news = setInterval(() => server.news(), 200);
+    this.close = async () => { clearInterval(news); await server.close(); };
   }
 
   #status(): NodeStatus {
@@ -184,7 +183,7 @@ export class Pair {
   }
 
   async close(): Promise<void> {
-    for (const node of [this.one, this.two]) node.server?.close();
+    for (const node of [this.one, this.two]) await node.close();
     for (const path of [`${this.home}/c`, ...["10.77.0.2", "192.168.77.12"].map((address) => join(this.one.root, `run/mirror/${address}-${PORT}`))])
       if (existsSync(path)) await result("ssh", ["-O", "exit", "-S", path, "x"], process.env);
     await this.stopSshd();

@@ -5,18 +5,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
-import { askDaemon } from "../../../clusterd/status/control-client.ts";
+import { askDaemon, followDaemon } from "../../../clusterd/status/control-client.ts";
 import type { ControlAnswer, ControlRequest } from "../../../clusterd/status/control.ts";
-import { serveControl } from "../../../clusterd/status/socket-server.ts";
+import { serveControl, type ControlServer } from "../../../clusterd/status/socket-server.ts";
 
 const echo = async (request: ControlRequest): Promise<ControlAnswer> => ({ ok: true, text: JSON.stringify(request) });
 
 async function serve(t: TestContext, handler = echo, options: { idle?: number } = {}): Promise<string> {
+  return (await serveBoth(t, handler, options)).path;
+}
+
+async function serveBoth(t: TestContext, handler = echo, options: { idle?: number } = {}): Promise<{ path: string; server: ControlServer }> {
   const folder = mkdtempSync(join(tmpdir(), "clusterd-control-"));
   const path = join(folder, "run", "clusterd.sock");
   const server = await serveControl(path, handler, options);
   t.after(async () => { await server.close(); rmSync(folder, { recursive: true, force: true }); });
-  return path;
+  return { path, server };
 }
 
 /** What comes back for these bytes, as text. */
@@ -105,4 +109,34 @@ test("the asking side speaks of a daemon that is not there, hangs or talks nonse
   t.after(() => server.close());
   assert.match((await askDaemon({ ask: "status" }, { socket: path, timeout: 50 })).text, /did not answer within 50 ms/);
   assert.match((await askDaemon({ ask: "reload" }, { socket: path })).text, /not JSON/);
+});
+
+test("who follows is told again with each news, until they hang up or the daemon ends", async (t) => {
+  let asked = 0;
+  const { path, server } = await serveBoth(t, async () => ({ ok: true, text: String(asked += 1) }));
+  const following = followDaemon({ socket: path });
+  assert.deepEqual((await following.next()).value, { ok: true, text: "1" });
+  server.news();
+  assert.deepEqual((await following.next()).value, { ok: true, text: "2" });
+  await following.return(undefined);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  server.news();
+  assert.equal(asked, 2, "nobody listens any more");
+
+  const last = followDaemon({ socket: path });
+  await last.next();
+  await server.close();
+  assert.equal((await last.next()).done, true);
+  assert.match(String((await followDaemon({ socket: path }).next()).value?.text), /not running here/);
+});
+
+test("who follows and does not read is sent away", async (t) => {
+  const { path, server } = await serveBoth(t, async () => ({ ok: true, text: "x".repeat(512 * 1024) }));
+  const socket = connect(path, () => socket.write('{"ask":"status","follow":true}\n'));
+  const gone = new Promise((resolve) => socket.on("close", resolve).on("error", () => {}));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  socket.pause();
+  for (let tries = 0; tries < 10; tries += 1) { server.news(); await new Promise((resolve) => setTimeout(resolve, 5)); }
+  socket.resume();
+  await gone;
 });
