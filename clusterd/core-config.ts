@@ -2,6 +2,8 @@
 
 import type { Config } from "./config/config.ts";
 import type { CoreConfig } from "./core/model.ts";
+import { PACKET_SIZE } from "./heartbeat/packet.ts";
+import { lineTime } from "./heartbeat/framing.ts";
 
 export function coreConfigOf(config: Config): CoreConfig {
   const { cluster } = config;
@@ -9,6 +11,7 @@ export function coreConfigOf(config: Config): CoreConfig {
   return {
     self: config.self, cluster: cluster.name, digest: config.digest, timing: cluster.timing, references: cluster.references.length,
     policy: cluster.policy, soloBoot: cluster.soloBoot, soloWait: cluster.soloWait, failback: cluster.failback,
+    serial: config.nodes[config.self].serial === null ? null : lineTime(PACKET_SIZE, cluster.serialBaud),
     hasServices: has((home) => config.services.some((service) => service.home === home && service.action !== null)),
     hasJobs: has((home) => config.jobs.some((job) => job.home === home)),
   };

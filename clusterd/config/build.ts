@@ -41,7 +41,7 @@ export function toConfig(files: Files, self: string): Config {
     cluster: {
       name: cluster.name, profile: cluster.profile, timing: timingOf(cluster.profile, files.timing), policy: cluster.policy,
       references: referencesOf(files), failback: cluster.failback, soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
-      scheduler: cluster.scheduler, notify: cluster.notify, port: cluster.port, sshPort: cluster.ssh_port,
+      scheduler: cluster.scheduler, notify: cluster.notify, port: cluster.port, serialBaud: cluster.serial_baud, sshPort: cluster.ssh_port,
       offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease,
     },
     nodes: toNodes(first, second),

@@ -39,6 +39,8 @@ export interface ClusterConfig {
   readonly notify: readonly string[];
   /** UDP port of the heartbeats. */
   readonly port: number;
+  /** Of the serial line, where there is one. */
+  readonly serialBaud: number;
   /** TCP port of the peer's sshd, for mirroring and control questions. */
   readonly sshPort: number;
   /** Clock offset to the peer above which there is an alarm and runs are refused. */
@@ -58,7 +60,7 @@ export interface NodeConfig {
     /** Locally administered, derived from the node's main MAC; see standInMac() in takeover/. */
     readonly standInMac: string;
   };
-  /** Serial device of a further heartbeat link, e.g. /dev/ttyS0. */
+  /** Serial device of a further heartbeat link, e.g. /dev/ttyS0. Both nodes have one, or neither. */
   readonly serial: string | null;
 }
 

@@ -1,7 +1,7 @@
 // What is wrong with a configuration as a whole: the relations between keys and between files.
 //
 // Each check sees what could be read (a key that is missing or misspelt is undefined and already reported) and adds all
-// it finds. Checks of addresses are in network-rules.ts, of mirrored paths in mirror-rules.ts.
+// it finds. Checks of addresses are in network-rules.ts, of the serial line in serial-rules.ts, of mirrored paths in mirror-rules.ts.
 
 import { problem } from "../base/errors.ts";
 import type { Problem } from "../base/errors.ts";
@@ -10,6 +10,7 @@ import type { Files, Findings, ServiceFile } from "./files.ts";
 import { mirrorRules } from "./mirror-rules.ts";
 import { networkRules } from "./network-rules.ts";
 import type { TIMING } from "./options.ts";
+import { serialRules } from "./serial-rules.ts";
 import { timingProblems } from "./timing.ts";
 import type { Timing } from "./config.ts";
 
@@ -18,6 +19,7 @@ export function validate(files: Files, self: string, findings: Findings): void {
   notYet(files, findings);
   timing(files, findings.problems);
   networkRules(files, findings);
+  serialRules(files, findings);
   for (const service of files.services) actions(service, findings);
   uniqueServices(files.services, findings.problems);
   mirrorRules(files, findings);

@@ -5,7 +5,7 @@ import { peerInSync } from "./beat.ts";
 import { remember, say, type Scene } from "./actions.ts";
 import { claimObstacle } from "./guards.ts";
 import { hasLease, holds, leaseEnd, referenceInterval } from "./lease.ts";
-import { inContact, isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
+import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
 import { roundTolerance } from "./signals.ts";
 import type { State } from "./state.ts";
@@ -18,7 +18,6 @@ interface Context {
 
 const BOTH = [0, 1] as const;
 const FOLLOWING = 1.02;
-const LINKS = ["private", "lan", "serial"] as const;
 
 export function duties(context: Context): void {
   for (const identity of BOTH) flags(context, identity);
@@ -131,7 +130,7 @@ function news({ state, effects }: Context): void {
   };
   const peer = peerState(state);
   if (peer !== "late") tell("peer", peer, peer === "silent" ? "alarm" : "info", `the peer is ${peer}`);
-  for (const link of LINKS) {
+  for (const link of linksOf(state)) {
     const carries = linkState(state, link);
     if (carries === "on-time") tell(`link.${link}`, carries, "info", `heartbeats arrive on the ${link} link again`);
     if (carries === "silent" && !isSilent(state)) tell(`link.${link}`, carries, "warn", `no heartbeat on the ${link} link; nothing else changes`);

@@ -6,7 +6,7 @@
 // Not here: what silence leads to (signals.ts), whether we ourselves are cut off (the arbiter's rounds, lease.ts).
 
 import type { Duration, Instant } from "../base/time.ts";
-import type { LinkName, Summary } from "./model.ts";
+import { LINKS, type LinkName, type Summary } from "./model.ts";
 import { NEVER, type State } from "./state.ts";
 
 /** How long nothing was heard, as far as we were awake to hear it. */
@@ -29,11 +29,18 @@ export function peerState(state: State): Summary["peer"]["state"] {
   return quiet >= state.config.timing.deadtime ? "silent" : quiet >= state.config.timing.warntime ? "late" : "alive";
 }
 
+/** The links of this pair. */
+export const linksOf = ({ config }: State): readonly LinkName[] => (config.serial === null ? LINKS.filter((link) => link !== "serial") : LINKS);
+
+/** A serial line that was never heard is silent once the peer is heard elsewhere; the LAN may have no address yet. */
 export function linkState(state: State, link: LinkName): "unknown" | "on-time" | "late" | "silent" {
-  const heardAt = state.peer.links[link];
-  if (heardAt === NEVER) return "unknown";
-  const quiet = state.now - Math.max(heardAt, state.wokeAt, state.peer.aliveSince);
-  return quiet >= state.config.timing.deadtime ? "silent" : quiet >= state.config.timing.warntime ? "late" : "on-time";
+  const { peer, config: { timing, serial } } = state;
+  const heardAt = peer.links[link];
+  if (heardAt === NEVER && (link !== "serial" || peer.boot === null)) return "unknown";
+  const quiet = state.now - Math.max(heardAt, state.wokeAt, peer.aliveSince);
+  // A slow line brings fewer heartbeats: as many of its own must be missing as of the others.
+  const slower = link === "serial" && serial !== null ? Math.max(1, serial / timing.keepalive) : 1;
+  return quiet >= timing.deadtime * slower ? "silent" : quiet >= timing.warntime * slower ? "late" : "on-time";
 }
 
 /** After a daemon's start, silence means nothing for initdead. */

@@ -20,6 +20,8 @@ export interface CoreConfig {
   readonly soloBoot: "ask" | "allow";
   readonly soloWait: Duration;
   readonly failback: "manual" | "auto";
+  /** How far apart heartbeats are at least on the serial line, by its speed; null = there is none. */
+  readonly serial: Duration | null;
   /** By identity: is there anything to start, anything to mirror? Without, a handover has no freeze. */
   readonly hasServices: readonly [boolean, boolean];
   readonly hasJobs: readonly [boolean, boolean];
@@ -102,7 +104,8 @@ export interface Heartbeat {
   readonly identities: readonly [IdentityBeat, IdentityBeat];
 }
 
-export type LinkName = "private" | "lan" | "serial";
+export const LINKS = ["private", "lan", "serial"] as const;
+export type LinkName = (typeof LINKS)[number];
 
 // ---- events ----------------------------------------------------------------------------------------------------
 

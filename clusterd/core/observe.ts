@@ -5,7 +5,7 @@
 
 import { isMajority } from "./lease.ts";
 import { isSilent, stallBetween } from "./liveness.ts";
-import type { CoreEvent, Heartbeat, Index, LinkName } from "./model.ts";
+import { LINKS, type CoreEvent, type Heartbeat, type Index, type LinkName } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
 
 /** A boot is believed when it echoes something we sent at most this long ago. */
@@ -52,18 +52,19 @@ function hear(state: State, beat: Heartbeat, link: LinkName, wall: number): bool
     peer.boot = beat.boot;
     peer.hello = null;
     peer.seq = 0;
+    for (const each of LINKS) peer.linkSeq[each] = 0;
   }
-  if (beat.seq <= peer.seq) {
-    // The same heartbeat over another link: the link works, the content is known.
-    if (beat.seq === peer.seq) peer.links[link] = state.now;
-    return false;
+  // The link works, also when the content is known: the same heartbeat came over another one, or later ones over a faster one.
+  if (beat.seq > peer.linkSeq[link]) {
+    peer.linkSeq[link] = beat.seq;
+    peer.links[link] = state.now;
   }
+  if (beat.seq <= peer.seq) return false;
   if (isSilent(state)) peer.aliveSince = state.now;
   noticeLanLoss(state, beat);
   peer.seq = beat.seq;
   peer.heardAt = state.now;
   peer.heardWall = wall;
-  peer.links[link] = state.now;
   peer.beat = beat;
   peer.left = beat.leaving;
   countEcho(state, beat);

@@ -26,7 +26,9 @@ export interface Peer {
   contactAt: Instant;
   /** It said good-bye; its silence is no death. */
   left: boolean;
+  /** When each link was last heard, and the highest sequence number on it: a slow line brings what is known already. */
   readonly links: Record<LinkName, Instant>;
+  readonly linkSeq: Record<LinkName, number>;
 }
 
 export interface Claim {
@@ -128,7 +130,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
     sentAt: Array.from({ length: SENT_REMEMBERED }, () => NEVER), write: 0,
     peer: {
       boot: null, seq: 0, heardAt: NEVER, aliveSince: NEVER, heardWall: 0, beat: null, hello: null, echoedAt: NEVER, contactAt: NEVER, left: false,
-      links: { private: NEVER, lan: NEVER, serial: NEVER },
+      links: { private: NEVER, lan: NEVER, serial: NEVER }, linkSeq: { private: 0, lan: 0, serial: 0 },
     },
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
     carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
@@ -142,7 +144,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
 export function copyState(state: State): State {
   return {
     ...state,
-    peer: { ...state.peer, links: { ...state.peer.links } },
+    peer: { ...state.peer, links: { ...state.peer.links }, linkSeq: { ...state.peer.linkSeq } },
     references: { ...state.references },
     carrier: { ...state.carrier },
     holdings: [{ ...state.holdings[0] }, { ...state.holdings[1] }],

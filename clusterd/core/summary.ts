@@ -3,7 +3,7 @@
 import { peerInSync, referencesAnswered } from "./beat.ts";
 import { claimObstacle } from "./guards.ts";
 import { holds, isMajority } from "./lease.ts";
-import { inContact, isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
+import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { IdentitySummary, Index, Summary } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
 import { NEVER, type State } from "./state.ts";
@@ -51,7 +51,7 @@ function problems(state: State): string[] {
   if (peerState(state) === "silent") found.push("the peer is silent");
   if (peerState(state) === "left") found.push("the peer has left: no redundancy");
   if (sameConfiguration(state) === false) found.push("the configurations of the two nodes differ");
-  for (const link of ["private", "lan", "serial"] as const) if (linkState(state, link) === "silent") found.push(`no heartbeats on the ${link} link`);
+  for (const link of linksOf(state)) if (linkState(state, link) === "silent") found.push(`no heartbeats on the ${link} link`);
   for (const nic of ["main", "heartbeat", "redundant"] as const) if (state.carrier[nic] === false) found.push(`no carrier on the ${nic} NIC`);
   for (const { record } of state.holdings) if (record.locked) found.push("the standby lock is set: `clusterd clear` removes it");
   return [...new Set(found)];
@@ -62,8 +62,7 @@ export function summaryOf(state: State): Summary {
   return {
     self: state.config.self, boot: state.boot,
     peer: { state: peerState(state), heardAgo: ago(state, state.peer.heardAt), sameConfiguration: sameConfiguration(state) },
-    links: (["private", "lan", "serial"] as const).filter((link) => state.peer.links[link] !== NEVER || link !== "serial")
-      .map((link) => ({ link, state: linkState(state, link), heardAgo: ago(state, state.peer.links[link]) })),
+    links: linksOf(state).map((link) => ({ link, state: linkState(state, link), heardAgo: ago(state, state.peer.links[link]) })),
     references: {
       answered: answered === 255 ? 0 : answered, of: state.config.references,
       majority: answered !== 255 && isMajority(answered, state.config.references), ago: ago(state, state.references.startedAt),

@@ -161,7 +161,7 @@ export const TABLE = {
     ...ignore("the owner goes on while its lease lasts", "peer-silent", "contact", "peer-heard"),
     ...ignore("it is ours already", "offer"),
     "lan-lost": [row("can-hand-over-at-once", "releasing", ["hand-over-at-once", "release", "send", "stop-services"],
-      "our LAN is gone and the peer still sees it: hand over on the private link", "alarm"),
+      "our LAN is gone and the peer still sees it: hand over at once", "alarm"),
       row("otherwise", "owner", [], "our LAN is gone, but moving would not help")],
     "own-mac-heard": [row("otherwise", "owner", ["announce"], "another port speaks with our MAC: announce again", "alarm")],
     persisted: [row("otherwise", "owner", [], "remembered")],

@@ -10,6 +10,7 @@ import type { Heartbeat, Index, LinkName, Role } from "../core/model.ts";
 import type { HeartbeatKeys } from "./key.ts";
 import type { Link, LinkEvents } from "./link.ts";
 import { createDecoder, encodeForLinks } from "./packet.ts";
+import { serialLink } from "./serial-link.ts";
 import { lanLink, privateLink } from "./udp-link.ts";
 import { addSample, createOffsetFilter, offsetOf } from "../timesync/offset.ts";
 
@@ -62,6 +63,7 @@ export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
   const links: readonly Link[] = [
     privateLink({ ...common("private"), own: own.heartbeat.address, peer: peer.heartbeat.address }),
     lanLink({ ...common("lan"), peerAddresses: lanAddresses }),
+    ...(own.serial === null ? [] : [serialLink({ device: own.serial, baud: cluster.serialBaud, events: events("serial") })]),
   ];
 
   const names = links.map(({ name }) => name);

@@ -11,6 +11,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
 import type { LinkName } from "../core/model.ts";
 import { noCounts, type Link, type LinkEvents } from "./link.ts";
+import { codeOf, createTroubles } from "./troubles.ts";
 
 export interface UdpLinkOptions {
   readonly port: number;
@@ -19,7 +20,6 @@ export interface UdpLinkOptions {
 }
 
 const RETRY: Duration = 1000;
-// Trouble is over when nothing has failed for so long; anything shorter would be told over and over.
 const CURED_AFTER: Duration = 1000;
 // A few dozen packets: after a stall of ours there is no use in reading minutes of old heartbeats.
 const BUFFER = 32 * 1024;
@@ -132,23 +132,3 @@ function bindSocket(address: string, port: number): Promise<Socket | Error> {
     });
   });
 }
-
-/** Says what fails when it begins, and once that all is well again, however often it is tried in between. */
-function createTroubles(curedAfter: Duration, tell: LinkEvents["trouble"]) {
-  const failing = new Map<string, { sentence: string; at: Instant }>();
-  return {
-    failed(about: string, sentence: string): void {
-      const known = failing.get(about);
-      failing.set(about, { sentence, at: monotonicNow() });
-      if (known?.sentence !== sentence) tell(sentence);
-    },
-    succeeded(): void {
-      if (failing.size === 0) return;
-      const now = monotonicNow();
-      for (const [about, { at }] of failing) if (now - at >= curedAfter) failing.delete(about);
-      if (failing.size === 0) tell(null);
-    },
-  };
-}
-
-const codeOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? error.message;

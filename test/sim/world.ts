@@ -27,6 +27,8 @@ export interface Host {
   /** By identity: virtual time at which it stops speaking by itself (kernel lease); null = not raised. */
   readonly up: [number | null, number | null];
   readonly services: [boolean, boolean];
+  /** When the serial line has carried the last heartbeat; what is said before is left out. */
+  lineFreeAt: number;
   /** Writes follow one another, as in the journal. */
   fsync: { delay: number; fails: boolean; freeAt: number };
   raiseDelay: number;
@@ -76,7 +78,7 @@ export class World {
     this.#random = random;
     const host = (index: Index): Host => ({
       index, config: configs[index], rate: rates[index], state: null, journal: null, life: 0, frozenUntil: 0, backlog: [], wakeAt: Infinity,
-      up: [null, null], services: [false, false], fsync: { delay: 0.3, fails: false, freeAt: 0 }, raiseDelay: 2, raiseFails: false, syncs: true,
+      up: [null, null], services: [false, false], lineFreeAt: 0, fsync: { delay: 0.3, fails: false, freeAt: 0 }, raiseDelay: 2, raiseFails: false, syncs: true,
     });
     this.hosts = [host(0), host(1)];
   }
@@ -317,7 +319,10 @@ export class World {
     for (const link of ["private", "lan", "serial"] as const) {
       const loss = this.net.loss[link][host.index];
       if (loss >= 1 || (loss > 0 && this.#random.chance(loss))) continue;
-      this.schedule(this.net.delay * (0.5 + this.#random.next()), () => {
+      const onLine = link === "serial" ? host.config.serial : 0;
+      if (onLine === null || (link === "serial" && this.now < host.lineFreeAt)) continue;
+      if (link === "serial") host.lineFreeAt = this.now + onLine;
+      this.schedule(onLine + this.net.delay * (0.5 + this.#random.next()), () => {
         if (peer.state !== null) this.#deliver(peer, { kind: "heard", at: this.local(peer), wall: this.now, link, beat });
       });
     }
