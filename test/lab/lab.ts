@@ -1,10 +1,11 @@
-// The lab: two real nodes, a switch, a crossover cable, three reference hosts, two clients and a witness on the switch.
+// The lab: two real nodes, a switch, a crossover cable, a serial line if the configuration names one, three reference hosts, two clients and a witness on the switch.
 //
 // One folder holds a lab's state, one cgroup all its processes; nothing on the machine has a name of the lab's. A Lab
 // object keeps nothing in memory, so that the command line, a test and another terminal can use the same lab.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 
 import { execa } from "execa";
 import type { Options } from "execa";
@@ -15,7 +16,7 @@ import { Cgroup } from "./cgroup.ts";
 import { installDisks } from "./disk.ts";
 import { childrenOf, identify, inNetworkOf, isAlive, JOIN, startInGroup, until } from "./processes.ts";
 import type { Process } from "./processes.ts";
-import { readHeartbeatPort, readNodes, readReferences } from "./sample.ts";
+import { readHeartbeatPort, readNodes, readReferences, readSerialBaud } from "./sample.ts";
 import type { NodeFacts } from "./sample.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
@@ -70,6 +71,7 @@ export class Lab {
     const installing = installDisks(nodes, [this.disk(nodes[0].name), this.disk(nodes[1].name)], configuration, options.profile ?? null);
     await this.#buildNetwork(nodes, readReferences(configuration));
     await this.#startSniffer(nodes);
+    await this.#laySerialLine(nodes);
     await installing;
     await Promise.all(nodes.map(({ name }) => this.powerOn(name)));
   }
@@ -156,8 +158,15 @@ export class Lab {
     await this.#switch(["nft", "-f", "-"], cables.cutRule(names, from, to, nic));
   }
 
+  /** How the serial line is from now on: the words of wire/serial-line.pl, such as `cut` or `noise=0.01`; "" = whole. */
+  setSerialLine(mode: string): void {
+    if (this.nodes().some(({ serial }) => serial === null)) throw new Error("this lab has no serial line: SERIAL_DEVICE in both node files lays one");
+    writeFileSync(this.#serialMode, mode);
+  }
+
   /** Undoes all cuts and plugs all cables in. */
   async mend(): Promise<void> {
+    rmSync(this.#serialMode, { force: true });
     await this.#switch(["nft", "flush chain bridge lab cuts"]);
     for (const port of this.#state().unplugged) await this.#switch(["ip", "link", "set", port, "up"]).catch(ignoreVanishedPort);
     this.#save({ ...this.#state(), unplugged: [] });
@@ -275,6 +284,19 @@ export class Lab {
       "perl", `${HERE}/wire/sniffer.pl`, this.snifferLog, port, ...ports, ...identities,
     ]);
     await until(`the sniffer (see ${this.folder}/hosts.log)`, 5000, () => existsSync(this.snifferLog) && readFileSync(this.snifferLog, "utf8") !== "");
+  }
+
+  get #serialMode(): string {
+    return `${this.folder}/serial-line.mode`;
+  }
+
+  /** Its ends lie in the folder that each node binds into its /dev when it boots. */
+  async #laySerialLine(nodes: readonly [NodeFacts, NodeFacts]): Promise<void> {
+    const ends = nodes.flatMap(({ name, serial }) => (serial === null ? [] : [`${this.folder}/${name}/dev/${serial.replace(/^\/dev\//, "")}`]));
+    if (ends.length !== 2) return;
+    for (const end of ends) mkdirSync(dirname(end), { recursive: true });
+    startInGroup(this.#group.child("rig"), `${this.folder}/hosts.log`, ["perl", `${HERE}/wire/serial-line.pl`, readSerialBaud(this.#state().configuration), this.#serialMode, ...ends]);
+    await until(`the serial line (see ${this.folder}/hosts.log)`, 5000, () => ends.every((end) => existsSync(end)));
   }
 
   async #setPort(node: string, nic: Nic, up: boolean): Promise<void> {

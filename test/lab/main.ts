@@ -71,6 +71,7 @@ verb("unplug <node> <nic>", "Pull a cable: eth0, eth1 or eth2.", (lab, [node, ni
 verb("plug <node> <nic>", "Plug it in again.", (lab, [node, nic]) => lab.plug(node!, oneOf(NICS, nic!) as Nic));
 verb("cut <from> <to> <nic>", "One way: nothing that FROM sends by NIC (eth0 eth1 eth2 lan all) reaches TO. FROM and TO: a node, client, client-frozen, reference1…3, references.",
   (lab, [from, to, nic]) => lab.cut(from!, to!, oneOf(NIC_WORDS, nic!) as NicWord));
+verb("serial [how...]", "How the serial line is: cut, stuck, noise=P, drop=P, chatter=N; nothing: whole.", async (lab, how) => lab.setSerialLine(how.join(" ")));
 verb("mend", "Undo all cuts and plug all cables in.", (lab) => lab.mend());
 
 verb("owners", "Which port spoke for which identity, and for how long two did at once: from the sniffer. Times: CLOCK_MONOTONIC, ms.",

@@ -13,6 +13,8 @@ export interface NodeFacts {
   readonly prefix: string;
   readonly privateAddress: string;
   readonly privatePrefix: string;
+  /** The tty of its end of the serial line; null: the pair has none. */
+  readonly serial: string | null;
 }
 
 /** The two nodes of a configuration folder, in the order of `nodes` in cluster.conf. Throws when a needed key is missing. */
@@ -27,6 +29,9 @@ export function readNodes(folder: string): readonly [NodeFacts, NodeFacts] {
 export const readReferences = (folder: string): readonly string[] =>
   (readPairs(`${folder}/cluster.conf`).get("references") ?? "").split(/[\s,]+/).filter((word) => word !== "");
 
+/** Speed of the serial line; clusterd's default if the configuration names none. */
+export const readSerialBaud = (folder: string): string => readPairs(`${folder}/cluster.conf`).get("serial_baud") ?? "115200";
+
 /** UDP port of the heartbeats; clusterd's default if the configuration names none. */
 export const readHeartbeatPort = (folder: string): string => readPairs(`${folder}/cluster.conf`).get("port") ?? "694";
 
@@ -40,6 +45,7 @@ function readNode(folder: string, name: string): NodeFacts {
     prefix: pairs.get("MAIN_PREFIX") ?? "24",
     privateAddress: need(pairs, "HEARTBEAT_IPADDR", file),
     privatePrefix: pairs.get("HEARTBEAT_PREFIX") ?? "24",
+    serial: pairs.get("SERIAL_DEVICE") ?? null,
   };
 }
 
