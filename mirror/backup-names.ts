@@ -6,9 +6,12 @@
 import { randomBytes } from "node:crypto";
 import type { WallTime } from "../clusterd/base/time.ts";
 
-export const KINDS = ["normal", "final", "recovery"] as const;
-/** normal: by schedule or hand. final: a handover's last pass. recovery: the peer has come back, and may have versions of its own. */
+export const KINDS = ["normal", "final", "recovery", "restore"] as const;
+/** normal: by schedule or hand. final: a handover's last pass. recovery: the peer has come back, and may have versions of its own.
+ *  restore: a person put an older version back, on this node. */
 export type Kind = (typeof KINDS)[number];
+/** Those that one node asks of the other. */
+export type RunKind = Exclude<Kind, "restore">;
 
 /** `2026-11-21T04-05-12Z.3f2a9c` */
 export type RunId = string;
@@ -20,6 +23,7 @@ export const newRunId = (wall: WallTime, random: string = randomBytes(3).toStrin
 
 export const isRunId = (word: string): boolean => RUN.test(word);
 export const isKind = (word: string): word is Kind => (KINDS as readonly string[]).includes(word);
+export const isRunKind = (word: string): word is RunKind => isKind(word) && word !== "restore";
 
 export const backupDir = (backups: string, job: string, run: RunId, kind: Kind): string => `${backups}/${job}/${run}.${kind}`;
 

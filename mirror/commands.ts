@@ -1,14 +1,14 @@
 // The commands of `mirror`, one function each. `--json` prints one object; everything else is for people.
 
 import { Command } from "commander";
-import { BACKUPS, KEYS } from "../clusterd/base/paths.ts";
+import { KEYS } from "../clusterd/base/paths.ts";
 import { parseDuration } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
+import { addHistory } from "./history/commands.ts";
 import { isRunId } from "./backup-names.ts";
 import { approve, enter } from "./book.ts";
 import { EXIT, exitHelp } from "./exit-codes.ts";
-import { backupRuns } from "./kept.ts";
 import { ensureKeys } from "./keys.ts";
 import { pass } from "./pass.ts";
 import { planRun } from "./plan.ts";
@@ -140,12 +140,7 @@ program.command("mark <job>").description("say that the trees of a job are compl
     say(flags.json ? JSON.stringify({ ok: true, trees }) : trees.map((path) => `${flags.dryRun ? "would mark" : "marked"} ${path}`).join("\n"));
   }));
 
-program.command("backups [job]").description("the dated directories on this node: what runs of the peer replaced or deleted here").option("--json", "one JSON object")
-  .action((name: string | undefined, flags: { json?: true }) => configured((config) => {
-    const runs = backupRuns(BACKUPS, name === undefined ? config.jobs.map((job) => job.name) : [name]);
-    if (flags.json) return say(JSON.stringify({ ok: true, runs }));
-    for (const { folder, kind, files } of runs) say(`${folder}  ${kind}  ${files} files`);
-  }));
+addHistory(program, { say, fail, configured, withJob });
 
 program.command("setup-keys").description("make this node's mirror key, and print what the peer needs to accept it").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured(async (config) => {

@@ -9,7 +9,7 @@ import type { Duration } from "../clusterd/base/time.ts";
 import type { JobConfig } from "../clusterd/config/config.ts";
 import type { Index, Role } from "../clusterd/core/model.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
-import type { Kind } from "./backup-names.ts";
+import type { RunKind } from "./backup-names.ts";
 import { EXIT } from "./exit-codes.ts";
 import { isOldRsync, RSYNC_FLOOR } from "./rsync-args.ts";
 import { MARKER } from "./tree.ts";
@@ -21,7 +21,7 @@ const GO: Verdict = { go: true };
 const refuse = (because: string, code: number = EXIT.refused): Verdict => ({ go: false, code, because });
 
 /** Roles in which this node's version is the one that counts. */
-const PUSHES: Readonly<Record<Kind, readonly Role[]>> = {
+const PUSHES: Readonly<Record<RunKind, readonly Role[]>> = {
   normal: ["owner"],
   recovery: ["owner"],
   // A handover freezes first and passes then.
@@ -31,7 +31,7 @@ const PUSHES: Readonly<Record<Kind, readonly Role[]>> = {
 export interface Situation {
   readonly status: NodeStatus;
   readonly home: Index;
-  readonly kind: Kind;
+  readonly kind: RunKind;
   readonly offsetLimit: Duration;
   /** The job carries the configuration itself: then a difference is what it is there to end. */
   readonly carriesConfiguration: boolean;

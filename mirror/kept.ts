@@ -31,12 +31,19 @@ export interface BackupRun { readonly job: string; readonly run: RunId; readonly
 
 /** The dated directories of one job or of all, oldest first. */
 export function backupRuns(backups: string, jobs: readonly string[]): readonly BackupRun[] {
-  const runs = jobs.flatMap((job) => list(join(backups, job)).flatMap((entry): BackupRun[] => {
-    const parsed = parseBackupName(entry.name);
-    const folder = join(backups, job, entry.name);
-    return parsed === null ? [] : [{ job, ...parsed, folder, files: keptFiles(folder, null).total }];
+  const runs = jobs.flatMap((job) => backupFolders(backups, job).map(({ name, ...parsed }): BackupRun => {
+    const folder = join(backups, job, name);
+    return { job, ...parsed, folder, files: keptFiles(folder, null).total };
   }));
   return runs.sort((a, b) => a.wall - b.wall);
+}
+
+/** One job's dated directories, oldest first, not looked into. */
+export function backupFolders(backups: string, job: string): readonly { readonly name: string; readonly run: RunId; readonly kind: Kind; readonly wall: WallTime }[] {
+  return list(join(backups, job)).flatMap(({ name }) => {
+    const parsed = parseBackupName(name);
+    return parsed === null ? [] : [{ name, ...parsed }];
+  });
 }
 
 function list(folder: string): readonly Dirent[] {

@@ -6,7 +6,7 @@ import type { Duration } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
-import type { Kind } from "./backup-names.ts";
+import type { RunKind } from "./backup-names.ts";
 import { enter } from "./book.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { RunReport } from "./report.ts";
@@ -24,7 +24,7 @@ export interface PassResult {
   readonly jobs: readonly { readonly job: string; readonly report: RunReport }[];
 }
 
-export async function pass(config: Config, home: Index, { kind, within }: { readonly kind: Kind; readonly within: Duration }): Promise<PassResult> {
+export async function pass(config: Config, home: Index, { kind, within }: { readonly kind: RunKind; readonly within: Duration }): Promise<PassResult> {
   const deadline = Date.now() + within;
   const identity = config.nodes[home].name;
   const jobs: { job: string; report: RunReport }[] = [];
@@ -46,7 +46,7 @@ export async function pass(config: Config, home: Index, { kind, within }: { read
 }
 
 /** A scheduled run of the same job may just be going on: wait for it rather than fail a handover. */
-async function runWhenFree(config: Config, job: JobConfig, kind: Kind, deadline: number): Promise<RunResult> {
+async function runWhenFree(config: Config, job: JobConfig, kind: RunKind, deadline: number): Promise<RunResult> {
   for (;;) {
     const result = await runJob(config, job, { kind, dryRun: false, within: Math.min(job.timeout, Math.max(1, deadline - Date.now())) });
     if (result.report.result !== "busy" || Date.now() + BUSY_PAUSE >= deadline) return result;

@@ -4,12 +4,12 @@ import { basename, dirname } from "node:path";
 import { BACKUPS } from "../clusterd/base/paths.ts";
 import type { JobConfig } from "../clusterd/config/config.ts";
 import { backupDir, entryBackupDir } from "./backup-names.ts";
-import type { Kind, RunId } from "./backup-names.ts";
+import type { RunKind, RunId } from "./backup-names.ts";
 import { REMOTE_PATH, senderOptions } from "./rsync-args.ts";
 import { entryKey } from "./settings.ts";
 import type { Entry } from "./settings.ts";
 
-export interface RunPlan { readonly job: JobConfig; readonly run: RunId; readonly kind: Kind; readonly epoch: number; readonly remoteShell: string; readonly address: string }
+export interface RunPlan { readonly job: JobConfig; readonly run: RunId; readonly kind: RunKind; readonly epoch: number; readonly remoteShell: string; readonly address: string }
 
 export interface Step {
   readonly entry: Entry;

@@ -11,6 +11,7 @@ import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { reasonOf } from "../clusterd/base/errors.ts";
 import { BACKUPS, JOURNAL, RUN, STATE } from "../clusterd/base/paths.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
@@ -26,7 +27,7 @@ import { noteBegun, sweepAfter } from "./leftovers.ts";
 import { receiveLock } from "./lock.ts";
 import { readReport, writeReceived } from "./report.ts";
 import { mayAccept, parseRequest } from "./request.ts";
-import type { Acceptance, Request } from "./request.ts";
+import type { Acceptance, Reading, Request } from "./request.ts";
 import { parseServerWords, rsyncVersion, serverArgs } from "./rsync-args.ts";
 import { entryKey, findJob, peerOf, settings } from "./settings.ts";
 import type { Entry } from "./settings.ts";
@@ -39,6 +40,8 @@ const SETPRIV = "/usr/bin/setpriv";
 const CAPABILITIES = ["chown", "dac_override", "dac_read_search", "fowner", "fsetid", "mknod", "setfcap"];
 /** How often a running push looks whether its owner still is one. */
 const WATCH_MS = 250;
+/** Bytes of names that one `fetch` may ask for. */
+const MOST_NAMES = 16 * 1024 * 1024;
 
 /** Answer of `check`. */
 export interface CheckAnswer { readonly rsync: string | null; readonly wall: number; readonly entries: Readonly<Record<string, PeerTree | { readonly refused: string }>> }
@@ -65,6 +68,9 @@ async function serve(line: string | undefined): Promise<Outcome> {
   if (!read.ok) return { code: RECEIVE_EXIT.tree, because: `the configuration of this node has problems: ${read.text.split("\n")[0]}` };
   const job = findJob(read.config, request.job);
   if (job === undefined) return { code: RECEIVE_EXIT.forbidden, because: `there is no job ${request.job} in this node's configuration` };
+  // Loaded when needed: every request of every run starts this program anew.
+  if (request.verb === "kept") return { code: 0, answer: (await import("./history/versions.ts")).keptHere(BACKUPS, job.name, request.path) };
+  if (request.verb === "fetch") return sendKept(job, request);
   const accepted = await judge(read.config, job, request.epoch, true);
   if (!accepted.go) return accepted;
   switch (request.verb) {
@@ -123,6 +129,33 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
     writeFileSync(receivingMark(job.name), "");
     lock.release();
   }
+}
+
+/** Versions kept here, as tar on standard output; the names come on standard input. */
+async function sendKept(job: JobConfig, { run, kind }: Reading & { readonly verb: "fetch" }): Promise<Outcome> {
+  const refuse = (because: string): Outcome => ({ code: RECEIVE_EXIT.forbidden, because: `${job.name}: ${because}` });
+  const { mayRead, packHere } = await import("./history/fetch.ts");
+  const asked = await readAll(process.stdin, MOST_NAMES);
+  if (asked === null) return refuse("too many names");
+  const names = asked.toString("latin1").split("\n").filter((line) => line !== "").map((line) => Buffer.from(line, "base64url"));
+  const folder = backupDir(BACKUPS, job.name, run, kind);
+  const problem = names.length === 0 ? "no names" : mayRead(folder, names);
+  if (problem !== null) return refuse(problem);
+  const packing = packHere(folder, names);
+  packing.stdout?.pipe(process.stdout);
+  const [code] = await once(packing, "close") as [number | null];
+  return code === 0 ? { code, answer: null } : { code: RECEIVE_EXIT.tree, because: `${job.name}: tar ended with ${code}` };
+}
+
+async function readAll(stream: NodeJS.ReadableStream, most: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > most) return null;
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Makes the folders that rsync does not make itself. A dry run changes nothing: a tree that is not there looks like an empty one. */

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { writeDurably } from "../clusterd/base/files.ts";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
-import type { Kind, RunId } from "./backup-names.ts";
+import type { RunKind, RunId } from "./backup-names.ts";
 
 export interface EntryReport {
   readonly path: string;
@@ -26,7 +26,7 @@ export interface KeptFile {
 
 export interface RunReport {
   readonly run: RunId;
-  readonly kind: Kind;
+  readonly kind: RunKind;
   readonly started: WallTime;
   readonly ended: WallTime;
   readonly result: "good" | "approval" | "refused" | "busy" | "unreachable" | "peer-refused" | "incomplete" | "dry";
@@ -58,7 +58,7 @@ export interface JobReport {
 }
 
 /** Written by the receiving side after a good run: the standby's knowledge of the same. */
-export interface Received { readonly job: string; readonly run: RunId; readonly kind: Kind; readonly epoch: number; readonly at: WallTime; readonly kept: number }
+export interface Received { readonly job: string; readonly run: RunId; readonly kind: RunKind; readonly epoch: number; readonly at: WallTime; readonly kept: number }
 
 const FOLDER = `${STATE}/mirror`;
 const RECEIVED = `${FOLDER}/received`;

@@ -5,19 +5,28 @@
 //   clusterd-mirror v1 push   JOB EPOCH RUN ENTRY KIND --server …
 //   clusterd-mirror v1 commit JOB EPOCH RUN KIND
 //   clusterd-mirror v1 list   JOB EPOCH RUN KIND
+//   clusterd-mirror v1 kept   JOB PATH        versions kept here; PATH in base64url, or - for all
+//   clusterd-mirror v1 fetch  JOB RUN KIND    versions kept here, as tar; their names on standard input
 //
+// The last two read dated directories and nothing else, so they are answered whoever owns.
 // Words are separated by single spaces; there are no quotes, no escapes, and no shell ever sees them.
 
 import type { Index, JournalRecord, Role } from "../clusterd/core/model.ts";
-import { isKind, isRunId } from "./backup-names.ts";
-import type { Kind, RunId } from "./backup-names.ts";
+import { isKind, isRunId, isRunKind } from "./backup-names.ts";
+import type { Kind, RunId, RunKind } from "./backup-names.ts";
 import { RECEIVE_EXIT } from "./exit-codes.ts";
 
 interface Common { readonly job: string; readonly epoch: number; readonly run: RunId }
 export type Request =
   | Common & { readonly verb: "check" | "fresh" }
-  | Common & { readonly verb: "push"; readonly entry: string; readonly kind: Kind; readonly server: readonly string[] }
-  | Common & { readonly verb: "commit" | "list"; readonly kind: Kind };
+  | Common & { readonly verb: "push"; readonly entry: string; readonly kind: RunKind; readonly server: readonly string[] }
+  | Common & { readonly verb: "commit" | "list"; readonly kind: RunKind }
+  | Reading;
+
+/** About kept versions: no ownership is needed. */
+export type Reading =
+  | { readonly verb: "kept"; readonly job: string; readonly path: Buffer | null }
+  | { readonly verb: "fetch"; readonly job: string; readonly run: RunId; readonly kind: Kind };
 
 export type Parsed = { readonly ok: true; readonly request: Request } | { readonly ok: false; readonly because: string };
 
@@ -27,22 +36,34 @@ export function parseRequest(line: string | undefined): Parsed {
   const refuse = (because: string): Parsed => ({ ok: false, because });
   if (line === undefined || line === "") return refuse("no shell here");
   if (line.length > LONGEST || !/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(line)) return refuse("not a request of ours");
-  const [program, version, verb, job, epochWord, run, ...more] = line.split(" ");
+  const [program, version, verb, job, ...rest] = line.split(" ");
   if (program !== "clusterd-mirror") return refuse("not a request of ours");
   if (version !== "v1") return refuse("only version v1 is spoken here");
   if (job === undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(job)) return refuse("no such job name");
+  if (verb === "kept" || verb === "fetch") return parseReading(verb, job, rest);
+  const [epochWord, run, ...more] = rest;
   if (epochWord === undefined || !/^[1-9]\d{0,14}$/.test(epochWord)) return refuse("no such epoch");
   if (run === undefined || !isRunId(run)) return refuse("no such run name");
   const common: Common = { job, epoch: Number(epochWord), run };
   if (verb === "check" || verb === "fresh") return more.length === 0 ? { ok: true, request: { ...common, verb } } : refuse("words too many");
   if (verb === "commit" || verb === "list") {
     const kind = more[0] ?? "";
-    return more.length === 1 && isKind(kind) ? { ok: true, request: { ...common, verb, kind } } : refuse("no such kind of run");
+    return more.length === 1 && isRunKind(kind) ? { ok: true, request: { ...common, verb, kind } } : refuse("no such kind of run");
   }
-  if (verb !== "push") return refuse("not one of check, fresh, push, commit, list");
+  if (verb !== "push") return refuse("not one of check, fresh, push, commit, list, kept, fetch");
   const [entry = "", kind = "", ...server] = more;
-  if (!/^[0-9a-f]{12}$/.test(entry) || !isKind(kind)) return refuse("no such entry or kind of run");
+  if (!/^[0-9a-f]{12}$/.test(entry) || !isRunKind(kind)) return refuse("no such entry or kind of run");
   return { ok: true, request: { ...common, verb, entry, kind, server } };
+}
+
+function parseReading(verb: "kept" | "fetch", job: string, rest: readonly string[]): Parsed {
+  if (verb === "kept") {
+    const [path = ""] = rest;
+    if (rest.length !== 1 || !/^(-|[A-Za-z0-9_-]{2,3000})$/.test(path)) return { ok: false, because: "no such path" };
+    return { ok: true, request: { verb, job, path: path === "-" ? null : Buffer.from(path, "base64url") } };
+  }
+  const [run = "", kind = ""] = rest;
+  return rest.length === 2 && isRunId(run) && isKind(kind) ? { ok: true, request: { verb, job, run, kind } } : { ok: false, because: "no such run" };
 }
 
 export type Acceptance = { readonly go: true } | { readonly go: false; readonly code: number; readonly because: string };

@@ -10,7 +10,7 @@ import { reasonOf } from "../clusterd/base/errors.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
 import { newRunId } from "./backup-names.ts";
-import type { Kind, RunId } from "./backup-names.ts";
+import type { RunKind, RunId } from "./backup-names.ts";
 import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
 import { deletionLimit, hashOf, mayDelete, mayFill, mayRun, maySend, mayUseRsync, mayWrite } from "./gate.ts";
 import type { Deletions, PeerTree } from "./gate.ts";
@@ -32,7 +32,7 @@ import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
 import type { Kept } from "./kept.ts";
 
 export interface RunOptions {
-  readonly kind: Kind;
+  readonly kind: RunKind;
   readonly dryRun: boolean;
   /** The whole run is over by then, one way or the other. Default: the job's own timeout. */
   readonly within?: Duration;

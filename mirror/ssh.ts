@@ -9,7 +9,7 @@ import { KNOWN_HOSTS, MIRROR_KEY } from "./keys.ts";
 
 export interface Peer { readonly node: string; readonly address: string; readonly port: number }
 
-const SOCKETS = `${RUN}/mirror`;
+export const SOCKETS = `${RUN}/mirror`;
 /** Which user's authorized_keys holds the forced command: owners, ACLs and device files need root's capabilities. */
 const USER = "root";
 const KEPT = 600;

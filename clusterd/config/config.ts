@@ -111,4 +111,8 @@ export interface JobConfig {
   /** … and at most this share of the files, in percent. */
   readonly maxDeletePercent: number;
   readonly timeout: Duration;
+  /** Dated directories beyond any of these may be removed; null = no limit. */
+  readonly keepFor: Duration;
+  readonly keepRuns: number | null;
+  readonly keepSize: number | null;
 }

@@ -62,11 +62,12 @@ function actionFacts(action: Action | null): readonly Fact[] {
   return [["start_command", words(action.start)], ["stop_command", words(action.stop)], ["check_command", words(action.check)]];
 }
 
-function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, timeout }: JobConfig): readonly Fact[] {
+function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, timeout, keepFor, keepRuns, keepSize }: JobConfig): readonly Fact[] {
   return [
     ...entries.map(({ path, kind }): Fact => [kind, path]),
     ...(exclude.length === 0 ? [] : [["exclude", words(exclude)] as const]),
     ["deletions", `more than ${maxDelete}, or than ${maxDeletePercent} % of the files, ask for approval`], ["timeout", formatDuration(timeout)],
+    ["keeps", [`${formatDuration(keepFor)}`, ...(keepRuns === null ? [] : [`${keepRuns} runs`]), ...(keepSize === null ? [] : [`${keepSize} bytes`])].join(", ")],
   ];
 }
 

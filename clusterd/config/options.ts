@@ -109,6 +109,9 @@ export const MIRROR = {
   max_delete: optional(kind.integer(0, 999_999_999), 100, "100", "100", "More deletions than this in one run stop it until a person says `mirror approve`."),
   max_delete_percent: optional(kind.integer(0, 100), 10, "10", "10", "The same as a share of all files, in percent; both limits count."),
   timeout: optional(kind.duration, 3_600_000, "1h", "1h", "A run that takes longer is ended and reported."),
+  keep_for: optional(kind.duration, 30 * 86_400_000, "30d", "30d", "Replaced and deleted versions are kept so long; `mirror prune` removes older ones.", "The newest run's are always kept, and a recovery's until somebody says `mirror confirm`."),
+  keep_runs: optional(kind.integer(1, 1_000_000), null, "any number", "1000", "At most so many dated directories are kept."),
+  keep_size: optional(kind.size, null, "any size", "20G", "Together they are at most so large."),
 } satisfies Options;
 
 /** Which sections a kind of file has; "" is a file without sections. */
