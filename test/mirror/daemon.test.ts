@@ -153,7 +153,7 @@ describe("a pair with files, a tree and a description of 1999", { skip: why ?? f
       text: () => text,
       says: async (pattern) => {
         for (let tries = 0; !pattern.test(text); tries += 1) {
-          if (tries > 400 || child.exitCode !== null) assert.fail(`${pattern} was not said: ${text}`);
+          if (tries > 2400 || child.exitCode !== null) assert.fail(`${pattern} was not said: ${text}`);
           await new Promise((resolve) => setTimeout(resolve, 25));
         }
       },
