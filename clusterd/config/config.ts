@@ -32,6 +32,8 @@ export interface ClusterConfig {
   /** Addresses of the reference hosts; default the gateways. */
   readonly references: readonly string[];
   readonly failback: "manual" | "auto";
+  /** With auto: how long its home must have been well before an identity goes there by itself. */
+  readonly failbackDelay: Duration;
   readonly soloBoot: "ask" | "allow";
   readonly soloWait: Duration;
   readonly scheduler: "cron" | "builtin";

@@ -18,6 +18,7 @@ export function validate(files: Files, self: string, findings: Findings): void {
   nodeNames(files, self, findings.problems);
   notYet(files, findings);
   timing(files, findings.problems);
+  failback(files, findings.warnings);
   networkRules(files, findings);
   serialRules(files, findings);
   for (const service of files.services) actions(service, findings);
@@ -39,8 +40,14 @@ function nodeNames({ cluster }: Files, self: string, problems: Problem[]): void 
 /** What this version cannot promise must not be asked of it. */
 function notYet({ cluster }: Files, { problems, warnings }: Findings): void {
   if (cluster.values.policy === "safety") problems.push(problem("cluster.conf", cluster.line("policy"), "[cluster] policy = safety needs a witness or a fence, and this version can configure neither", "policy = balanced is the safest there is with reference hosts; README says what it cannot guarantee."));
-  if (cluster.values.failback === "auto") problems.push(problem("cluster.conf", cluster.line("failback"), "[cluster] failback = auto is not in this version: an identity goes home when a person says `clusterd failback`", "failback = manual, or leave the line out."));
   if (cluster.values.profile === "safety") warnings.push(problem("cluster.conf", cluster.line("profile"), "[cluster] profile = safety sets the longer times only: there is no witness and no fence in this version", null));
+}
+
+/** What its home must show before an identity goes there by itself, it shows on the LAN, without its identity. */
+function failback({ cluster, nodes }: Files, warnings: Problem[]): void {
+  if (cluster.values.failback !== "auto") return;
+  for (const { name, keys } of nodes) if (keys.values.ADMIN_IPADDR === null)
+    warnings.push(problem("cluster.conf", cluster.line("failback"), `[cluster] failback = auto, and ${name} has no ADMIN_IPADDR: without its identity it is not heard on the LAN, so its identity does not go home by itself`, `ADMIN_IPADDR in ${keys.file}.`));
 }
 
 const KEY_OF: Readonly<Record<keyof Timing, keyof typeof TIMING>> = {

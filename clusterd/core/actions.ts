@@ -3,7 +3,7 @@
 // Records only change through remember(): the new record is written first, and becomes true with the `persisted` event.
 
 import { nextEpoch, withOwner } from "./epochs.ts";
-import { claimObstacle, handoverObstacle } from "./guards.ts";
+import { claimObstacle, handoverObstacle, triesSpent } from "./guards.ts";
 import { leaseEnd, takesTheVote, wasSurelyAlone } from "./lease.ts";
 import { inContact } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index, JournalRecord } from "./model.ts";
@@ -72,6 +72,7 @@ function acquire(scene: Scene, epoch: number, changes: Partial<IdentityRecord>):
   const { state, holding } = scene;
   const before = latest(holding);
   holding.inSync = null;
+  holding.moved = false;
   remember(scene, { ...withOwner(before, state.config.self, epoch), stale: false, promised: false, ...changes });
   holding.leaseUntil = leaseEnd(state, holding);
 }
@@ -81,10 +82,10 @@ const knownEpochs = ({ state, holding, identity }: Scene): number[] => {
   return [latest(holding).epoch, latest(holding).offered, said?.epoch ?? 0, said?.offer ?? 0];
 };
 
-function beginHandover(scene: Scene, planned: boolean): void {
+function beginHandover(scene: Scene, { planned, automatic = false }: { readonly planned: boolean; readonly automatic?: boolean }): void {
   const { state, holding, event } = scene;
   const offer = nextEpoch(otherOf(state.config.self), ...knownEpochs(scene));
-  holding.handover = { startedAt: state.now, planned, offer, letGoAt: NEVER, command: event.kind === "command" && event.verb !== "leave" ? event.id : null };
+  holding.handover = { startedAt: state.now, planned, automatic, offer, letGoAt: NEVER, command: event.kind === "command" && event.verb !== "leave" ? event.id : null };
 }
 
 const letGo = (holding: Holding): void => {
@@ -183,8 +184,14 @@ export const ACTIONS = {
     holding.claimHeard = null;
     effects.push({ kind: "release", identity });
   },
-  "begin-handover": (scene) => beginHandover(scene, true),
-  "hand-over-at-once": (scene) => beginHandover(scene, false),
+  "begin-handover": (scene) => beginHandover(scene, { planned: true }),
+  "begin-failback": (scene) => {
+    const { state, holding } = scene;
+    holding.failbacks = { count: triesSpent(holding) + 1, at: state.now };
+    holding.steadySince = null;
+    beginHandover(scene, { planned: true, automatic: true });
+  },
+  "hand-over-at-once": (scene) => beginHandover(scene, { planned: false }),
   "abort-handover": (scene) => {
     answerHandover(scene, false, "the handover was given up; the identity stays where it was");
     scene.holding.handover = null;
@@ -200,7 +207,7 @@ export const ACTIONS = {
   grant: (scene) => {
     const { state, holding } = scene;
     const offered = nextEpoch(otherOf(state.config.self), ...knownEpochs(scene));
-    holding.handover = { startedAt: state.now, planned: true, offer: offered, letGoAt: NEVER, command: null };
+    holding.handover = { startedAt: state.now, planned: true, automatic: false, offer: offered, letGoAt: NEVER, command: null };
     remember(scene, { ...latest(holding), offered });
   },
   withdraw: (scene) => {
@@ -228,13 +235,18 @@ export const ACTIONS = {
     if (latest(scene.holding).locked) remember(scene, { ...latest(scene.holding), locked: false });
     scene.holding.trips = { count: 0, at: NEVER };
     scene.holding.heldUntil = NEVER;
+    scene.holding.failbacks = { count: 0, at: NEVER };
   },
   "count-standing": (scene) => remember(scene, { ...latest(scene.holding), standing: true }),
   "answer-done": (scene) => answer(scene, true, "done"),
   "answer-already": (scene) => answer(scene, true, "this node owns it already"),
   "answer-handed-over": (scene) => {
+    const { holding, identity, state } = scene;
     answerHandover(scene, true, "the peer owns it now");
-    scene.holding.handover = null;
+    const byHand = holding.handover?.command != null;
+    holding.moved = byHand && identity === state.config.self;
+    if (byHand) holding.failbacks = { count: 0, at: NEVER };
+    holding.handover = null;
   },
   "answer-not-owner": (scene) => answer(scene, false, "this node does not hold it; ask the other node"),
   "answer-busy": (scene) => answer(scene, false, `this node is ${scene.holding.role}; try again when that is over`),

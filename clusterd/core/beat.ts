@@ -14,14 +14,14 @@ export function peerInSync(state: State, identity: Index): boolean {
 }
 
 function identityBeat(state: State, identity: Index): IdentityBeat {
-  const { role, record, pending, handover, heldUntil } = state.holdings[identity];
+  const { role, record, pending, handover, heldUntil, moved } = state.holdings[identity];
   const offered = role === "offering" && pending === null && handover !== null && record.offered === handover.offer;
   return {
     role, epoch: record.epoch, owner: record.owner, offer: offered ? record.offered : 0,
     stale: record.stale, locked: record.locked, promised: record.promised,
     // Said from the moment it may be on disk until it surely is not: the peer keeps its promise for so long.
     standing: record.standing || pending?.record.standing === true,
-    inSync: holds(state.holdings[identity]) && peerInSync(state, identity), held: heldUntil > state.now,
+    inSync: holds(state.holdings[identity]) && peerInSync(state, identity), held: heldUntil > state.now, moved,
   };
 }
 

@@ -3,7 +3,7 @@
 
 import { peerInSync } from "./beat.ts";
 import { remember, say, type Scene } from "./actions.ts";
-import { claimObstacle } from "./guards.ts";
+import { FAILBACK_TRIES, claimObstacle, failbackObstacle, isAway, triesSpent } from "./guards.ts";
 import { hasLease, holds, leaseEnd, referenceInterval } from "./lease.ts";
 import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
@@ -27,6 +27,7 @@ export function duties(context: Context): void {
   probe(context);
   renew(context);
   leave(context);
+  for (const identity of BOTH) steady(context, identity);
   news(context);
 }
 
@@ -100,6 +101,13 @@ function renew({ state, effects }: Context): void {
   }
 }
 
+/** Since when an identity that is away could have gone home. Its first moment is seen at the next heartbeat at the latest. */
+function steady({ state }: Context, identity: Index): void {
+  const holding = state.holdings[identity];
+  const could = state.config.failback === "auto" && isAway(state, identity) && failbackObstacle(state, identity) === null;
+  holding.steadySince = could ? holding.steadySince ?? state.now : null;
+}
+
 const AT_REST = new Set(["waiting", "standby", "failed"]);
 
 /** Leaving: once nothing is held, promise on disk, then say it, then answer. */
@@ -148,6 +156,12 @@ function news({ state, effects }: Context): void {
       const obstacle = claimObstacle(state, identity);
       if (obstacle !== null) tell(`waits.${identity}`, obstacle, "alarm", `silent peer, but no takeover: ${obstacle}`, identity);
     } else if ((state.told[`waits.${identity}`] ?? "") !== "") state.told = { ...state.told, [`waits.${identity}`]: "" };
+    if (state.config.failback === "auto" && isAway(state, identity)) {
+      const spent = triesSpent(holding) >= FAILBACK_TRIES;
+      tell(`failback.${identity}`, spent ? "stopped" : "on", spent ? "alarm" : "info", spent
+        ? `${FAILBACK_TRIES} automatic failbacks within an hour did not last: it stays here until a person says \`clusterd failback\`, or \`clusterd clear\` here`
+        : "it goes home by itself again", identity);
+    }
     if (holding.role === "owner") tell(`redundancy.${identity}`, String(peerInSync(state, identity)), "info",
       peerInSync(state, identity) ? "the peer has every file version: it may take over" : "the peer has to be resynchronised before it may take over", identity);
   }

@@ -1,6 +1,7 @@
 // The named conditions of the transition table: one small question each.
 
-import { inContact, sameConfiguration } from "./liveness.ts";
+import { peerInSync } from "./beat.ts";
+import { inContact, linksOf, linkState, sameConfiguration } from "./liveness.ts";
 import { isMajority } from "./lease.ts";
 import type { Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
@@ -52,6 +53,37 @@ export function handoverObstacle(state: State, identity: Index): string | null {
   return null;
 }
 
+/** This node holds it for its home. */
+export const isAway = (state: State, identity: Index): boolean =>
+  identity === otherOf(state.config.self) && state.holdings[identity].role === "owner";
+
+/** With `failback = auto`: so many in a row that did not last, and nothing goes home by itself until a person has acted. */
+export const FAILBACK_TRIES = 2;
+/** A failback has lasted when the identity stays away from here for so long. */
+const LASTING = 3_600_000;
+
+/** How many automatic failbacks had not lasted when this ownership began. */
+export const triesSpent = ({ failbacks, since }: Holding): number => (since - failbacks.at < LASTING ? failbacks.count : 0);
+
+/** Why what this node holds for its home does not go there by itself as things are now; null = it may, once that has lasted. */
+export function failbackObstacle(state: State, identity: Index): string | null {
+  const holding = state.holdings[identity];
+  const { config } = state;
+  if (triesSpent(holding) >= FAILBACK_TRIES) return `${FAILBACK_TRIES} automatic failbacks within an hour did not last: \`clusterd failback\`, or \`clusterd clear\` here, begins anew`;
+  const home = state.peer.beat;
+  const obstacle = handoverObstacle(state, identity);
+  if (home === null || obstacle !== null) return obstacle;
+  if (home.identities[identity].moved) return "a person moved it here: `clusterd failback` brings it home";
+  if (home.identities[identity].held) return "its home is held down after a lost lease or a failed raise";
+  if (!peerInSync(state, identity)) return "its home is not in sync yet";
+  if (config.references > 0 && (home.references === 255 || !isMajority(home.references, config.references))) return "its home does not reach a majority of the reference hosts";
+  if (config.hasServices[identity] && holding.services !== "started") return `its services here are ${holding.services}`;
+  const own = state.holdings[config.self].role;
+  if (own !== "owner" && own !== "standby") return "the other identity is on the move";
+  const silent = linksOf(state).find((link) => linkState(state, link) === "silent");
+  return silent === undefined ? null : `no heartbeats on the ${silent} link`;
+}
+
 /** For a LAN that failed here: the peer must see the LAN itself, else the switch is dead and moving helps nobody. */
 export function emergencyObstacle(state: State, identity: Index): string | null {
   const obstacle = handoverObstacle(state, identity);
@@ -82,6 +114,8 @@ export const GUARDS = {
   "nothing-to-freeze": (state, _holding, identity) =>
     handoverObstacle(state, identity) === null && !state.config.hasServices[identity] && !state.config.hasJobs[identity],
   "nothing-to-mirror": (state, _holding, identity) => !state.config.hasJobs[identity],
+  "home-not-ready": (state, _holding, identity) =>
+    failbackObstacle(state, identity) !== null || linksOf(state).some((link) => linkState(state, link) === "late"),
   "for-a-handover": (_state, holding) => holding.handover !== null,
   "peer-holds-or-claims": (state, _holding, identity) => {
     const role = state.peer.beat?.identities[identity].role;

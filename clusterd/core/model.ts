@@ -20,6 +20,7 @@ export interface CoreConfig {
   readonly soloBoot: "ask" | "allow";
   readonly soloWait: Duration;
   readonly failback: "manual" | "auto";
+  readonly failbackDelay: Duration;
   /** How far apart heartbeats are at least on the serial line, by its speed; null = there is none. */
   readonly serial: Duration | null;
   /** By identity: is there anything to start, anything to mirror? Without, a handover has no freeze. */
@@ -77,6 +78,8 @@ export interface IdentityBeat {
   readonly inSync: boolean;
   /** Held down after repeated trips or a failed raise: grant it nothing now. A person's handover is taken all the same. */
   readonly held: boolean;
+  /** Of a home: a person moved it away from here, so it does not come back by itself. */
+  readonly moved: boolean;
 }
 
 /** One authenticated packet, on one link. At most 512 bytes on the wire. */

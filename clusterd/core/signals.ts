@@ -10,7 +10,7 @@ import { NEVER, type Holding, type State } from "./state.ts";
 
 export const CONDITIONS = [
   "lease-over", "node-failed", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact",
-  "lan-lost", "overdue", "solo",
+  "lan-lost", "home-steady", "overdue", "solo",
 ] as const;
 export const OUTCOMES = [
   "peer-heard", "offer", "persisted", "persist-failed", "raised", "raise-failed", "released", "release-failed",
@@ -60,6 +60,7 @@ const TESTS: Record<Condition, Test> = {
     state.now - holding.claim.agreedAt <= roundTolerance(state),
   contact: (state) => inContact(state),
   "lan-lost": (state, holding, identity) => holding.role === "owner" && (state.carrier[nicOf(state, identity)] === false || isWorse(state)),
+  "home-steady": (state, holding) => holding.steadySince !== null && state.now - holding.steadySince >= state.config.failbackDelay,
   overdue: (state, holding) =>
     holding.handover !== null && state.now - holding.since >= (holding.role === "freezing" ? FREEZE_LIMIT : OFFER_LIMIT),
   solo: (state) => state.peer.boot === null && state.config.soloBoot === "allow" && state.now - state.startedAt >= state.config.soloWait,

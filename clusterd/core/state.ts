@@ -47,6 +47,8 @@ export interface Handover {
   /** Planned: services are stopped and a last mirror pass is made first. Emergency: the LAN is gone, nothing waits. */
   readonly planned: boolean;
   readonly command: number | null;
+  /** Begun by `failback = auto`. */
+  readonly automatic: boolean;
   readonly offer: number;
   /** When the offer of an identity that was up here began; NEVER for a grant of what was not. */
   readonly letGoAt: Instant;
@@ -83,6 +85,12 @@ export interface Holding {
   /** Owner: the peer (of that boot) has every version, as our mirror reported. */
   inSync: { readonly epoch: number; readonly boot: string } | null;
   services: IdentitySummary["services"];
+  /** Owner of what is at home elsewhere, with `failback = auto`: since when nothing has stood against its going home; null while something does. */
+  steadySince: Instant | null;
+  /** Automatic failbacks begun here, and when the last one was (core/failback.ts). */
+  failbacks: { readonly count: number; readonly at: Instant };
+  /** In memory only, at home: a person moved it away. */
+  moved: boolean;
 }
 
 export interface State {
@@ -122,6 +130,7 @@ const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holdin
   role: "waiting", since: at, sinceWall: wall, because: "the daemon has just started: nothing is raised before the peer was heard",
   record, pending: null, confirmed: 0, ackedAt: NEVER, leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
   heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, services: "stopped",
+  steadySince: null, failbacks: { count: 0, at: NEVER }, moved: false,
 });
 
 export function initialState(config: CoreConfig, boot: string, at: Instant, wall: WallTime, records: readonly [IdentityRecord, IdentityRecord]): State {

@@ -1,7 +1,7 @@
 // The state as plain data for people and programs: what `clusterd status` prints.
 
 import { peerInSync, referencesAnswered } from "./beat.ts";
-import { claimObstacle } from "./guards.ts";
+import { claimObstacle, failbackObstacle, isAway } from "./guards.ts";
 import { holds, isMajority } from "./lease.ts";
 import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { IdentitySummary, Index, Summary } from "./model.ts";
@@ -16,6 +16,7 @@ function waitsFor(state: State, identity: Index): string | null {
   if (role === "failed") return "a person: the daemon must be started again after the journal's disk is repaired";
   if (role === "waiting")
     return state.peer.boot === null ? "to hear the peer; `clusterd force-own` goes on without it" : "two-way contact with the peer";
+  if (state.config.failback === "auto" && isAway(state, identity)) return `${failbackObstacle(state, identity) ?? "failback_delay"} before it goes home by itself`;
   if (role !== "standby") return null;
   const theirs = state.peer.beat?.identities[identity];
   if (inContact(state) && theirs !== undefined && theirs.role === "standby") {

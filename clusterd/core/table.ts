@@ -30,7 +30,7 @@ const row = (when: GuardName, to: Role, actions: readonly ActionName[], because:
 
 // Rows that several roles share. ------------------------------------------------------------------------------------
 
-const NOTHING_UP = ignore("the identity is not up here", "node-failed", "guard-missing", "unheard", "lan-lost", "own-mac-heard");
+const NOTHING_UP = ignore("the identity is not up here", "node-failed", "guard-missing", "unheard", "lan-lost", "home-steady", "own-mac-heard");
 const NOTHING_HELD = { ...NOTHING_UP, ...ignore("this node does not hold the identity", "lease-over") };
 const NO_CLAIM = ignore("no claim is under way", "claim-broken", "claim-complete");
 const NO_RAISE = ignore("no raise is under way", "raised", "raise-failed");
@@ -145,7 +145,7 @@ export const TABLE = {
 
   raising: {
     ...NO_CLAIM, ...NO_PASS, ...NO_RELEASE, ...SERVICE_NEWS, ...NO_SOLO, ...HOLDER_LETS_GO,
-    ...ignore("the identity is on its way up", "peer-silent", "contact", "peer-heard", "offer", "lan-lost", "persisted", "own-mac-heard"),
+    ...ignore("the identity is on its way up", "peer-silent", "contact", "peer-heard", "offer", "lan-lost", "home-steady", "persisted", "own-mac-heard"),
     raised: [row("otherwise", "owner", ["announce", "send", "start-services"], "the identity is up, as the kernel confirms")],
     "raise-failed": [row("otherwise", "releasing", ["raise-failed", "release", "send"], "the identity did not come up", "alarm")],
     "persist-failed": FAIL_HOLDING,
@@ -163,6 +163,10 @@ export const TABLE = {
     "lan-lost": [row("can-hand-over-at-once", "releasing", ["hand-over-at-once", "release", "send", "stop-services"],
       "our LAN is gone and the peer still sees it: hand over at once", "alarm"),
       row("otherwise", "owner", [], "our LAN is gone, but moving would not help")],
+    "home-steady": [row("home-not-ready", "owner", [], "its home has been well for failback_delay, but is not at this very moment"),
+      row("nothing-to-freeze", "releasing", ["begin-failback", "release", "send"], "failback = auto: its home has been well for failback_delay; nothing to stop and nothing to mirror"),
+      row("can-hand-over", "freezing", ["begin-failback", "stop-services", "send"], "failback = auto: its home has been well for failback_delay; stop the services, then a last mirror pass"),
+      row("otherwise", "owner", [], "its home cannot take it just now")],
     "own-mac-heard": [row("otherwise", "owner", ["announce"], "another port speaks with our MAC: announce again", "alarm")],
     persisted: [row("otherwise", "owner", [], "remembered")],
     "persist-failed": FAIL_HOLDING,
@@ -180,7 +184,7 @@ export const TABLE = {
 
   freezing: {
     ...NO_CLAIM, ...NO_RAISE, ...NO_RELEASE, ...NO_SOLO, ...HOLDER_LETS_GO,
-    ...ignore("the handover goes on as long as the lease lasts", "peer-silent", "contact", "peer-heard", "offer", "lan-lost", "own-mac-heard", "persisted"),
+    ...ignore("the handover goes on as long as the lease lasts", "peer-silent", "contact", "peer-heard", "offer", "lan-lost", "home-steady", "own-mac-heard", "persisted"),
     ...ignore("start was asked for before the freeze", "services-started"),
     "services-stopped": [row("nothing-to-mirror", "releasing", ["release", "send"], "services are stopped: let go"),
       row("otherwise", "freezing", ["final-pass"], "services are stopped: the last mirror pass")],
@@ -197,7 +201,7 @@ export const TABLE = {
   },
 
   releasing: {
-    ...ignore("the identity is on its way down", "lease-over", "node-failed", "guard-missing", "unheard", "lan-lost", "own-mac-heard", "peer-silent", "contact", "peer-heard", "offer", "overdue"),
+    ...ignore("the identity is on its way down", "lease-over", "node-failed", "guard-missing", "unheard", "lan-lost", "home-steady", "own-mac-heard", "peer-silent", "contact", "peer-heard", "offer", "overdue"),
     ...NO_CLAIM, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO,
     ...ignore("the raise was overtaken by the release", "raised", "raise-failed"),
     "peer-newer": [row("otherwise", "releasing", ["adopt"], "the peer owns it at a newer epoch")],
@@ -234,7 +238,7 @@ export const TABLE = {
 
   failed: {
     ...ignore("this node has failed: it does nothing until the daemon is started again",
-      "lease-over", "node-failed", "guard-missing", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact", "lan-lost", "overdue", "solo",
+      "lease-over", "node-failed", "guard-missing", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact", "lan-lost", "home-steady", "overdue", "solo",
       "peer-heard", "offer", "peer-newer", "persisted", "persist-failed", "raised", "raise-failed", "released", "release-failed",
       "services-started", "services-stopped", "passed", "pass-failed", "own-mac-heard", "leave"),
     "hand-over": [row("otherwise", "failed", ["answer-failed"], "this node has failed")],

@@ -27,7 +27,7 @@ const index = oneOf<Index>([0, 1]);
 
 const IDENTITY_LAYOUT = record<IdentityBeat>(
   { role: oneOf(ROLES), epoch: counter, owner: nullable(index), offer: counter },
-  { stale: 1, locked: 2, promised: 4, standing: 8, inSync: 16, held: 32 },
+  { stale: 1, locked: 2, promised: 4, standing: 8, inSync: 16, held: 32, moved: 64 },
 );
 
 const LAYOUT = record<Heartbeat>(

@@ -5,7 +5,7 @@ import { ROLES, type Heartbeat, type IdentityBeat, type Index } from "../../../c
 
 export const identityBeat = (change: Partial<IdentityBeat> = {}): IdentityBeat => ({
   role: "owner", epoch: 6, owner: 0, offer: 0, stale: false, locked: false, promised: false, standing: false,
-  inSync: true, held: false, ...change,
+  inSync: true, held: false, moved: false, ...change,
 });
 
 export const heartbeat = (change: Partial<Heartbeat> = {}): Heartbeat => ({
@@ -36,7 +36,7 @@ const flag = fc.boolean();
 
 const identityBeats: fc.Arbitrary<IdentityBeat> = fc.record({
   role: fc.constantFrom(...ROLES), epoch: counter, owner: fc.option(index), offer: counter, stale: flag, locked: flag,
-  promised: flag, standing: flag, inSync: flag, held: flag,
+  promised: flag, standing: flag, inSync: flag, held: flag, moved: flag,
 }, plain);
 
 export const heartbeats: fc.Arbitrary<Heartbeat> = fc.record({
