@@ -17,13 +17,16 @@ export interface Given {
   readonly words: readonly string[];
   flag(name: string): boolean;
   value(name: string): string | undefined;
+  /** Of an option that may be repeated, in the order given. */
+  all(name: string): readonly string[];
 }
 
 export interface Command {
   /** As commander reads it: `switchover [NODE]`. */
   readonly usage: string;
   readonly summary: string;
-  readonly options?: readonly (readonly [flags: string, meaning: string])[];
+  /** `many`: may be repeated. */
+  readonly options?: readonly (readonly [flags: string, meaning: string, many?: "many"])[];
   readonly examples: readonly (readonly [line: string, meaning: string])[];
   readonly exits: readonly ExitName[];
   readonly run: (given: Given) => Outcome | Promise<Outcome>;

@@ -8,6 +8,7 @@ import { EXIT, exitHelp } from "./exit-codes.ts";
 import { CLOCK_COMMANDS } from "./clock.ts";
 import { CONFIGURATION_COMMANDS } from "./configuration.ts";
 import { DAEMON_COMMANDS } from "./daemon.ts";
+import { IMPORT_COMMANDS } from "./import.ts";
 import { INSTALL_COMMANDS } from "./install.ts";
 import { KEY_COMMANDS } from "./keys.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
@@ -19,7 +20,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]]
   ["Moving an identity:", OWNERSHIP_COMMANDS],
   ["What only a person can know:", PERSON_COMMANDS],
   ["The daemon:", DAEMON_COMMANDS],
-  ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS]],
+  ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS, ...IMPORT_COMMANDS]],
 ];
 
 /** Runs one command line (without node and script); resolves to the exit code. */
@@ -53,7 +54,10 @@ function add(program: Commander, parents: Map<string, Commander>, command: Comma
   const at = group === undefined ? program : parents.get(group) ?? program.command(group).description("what the two nodes must know of each other");
   if (group !== undefined) parents.set(group, at);
   const made = at.command(usage).description(command.summary).option("--json", "answer with one JSON object").allowExcessArguments(false);
-  for (const [flags, meaning] of command.options ?? []) made.option(flags, meaning);
+  for (const [flags, meaning, many] of command.options ?? []) {
+    if (many === undefined) made.option(flags, meaning);
+    else made.option(flags, `${meaning} (may be repeated)`, (value: string, before: readonly string[]) => [...before, value], [] as readonly string[]);
+  }
   made.addHelpText("after", `\nExamples:\n${command.examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`).join("\n")}\n${exitHelp(command.exits)}`);
   made.action(async (...all: unknown[]) => {
     const options = made.opts() as Record<string, unknown>;
@@ -61,6 +65,7 @@ function add(program: Commander, parents: Map<string, Commander>, command: Comma
       words: all.slice(0, -2).flat().filter((word): word is string => typeof word === "string"),
       flag: (name) => options[camel(name)] === true,
       value: (name) => (typeof options[camel(name)] === "string" ? options[camel(name)] as string : undefined),
+      all: (name) => (Array.isArray(options[camel(name)]) ? options[camel(name)] as string[] : []),
     };
     const result = await command.run(given);
     say(result, given.flag("json"));

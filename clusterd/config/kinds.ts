@@ -145,7 +145,7 @@ export const device: Kind<string> = one("a serial device such as /dev/ttyS0", (t
   /^\/dev\/[A-Za-z0-9_/-]+$/.test(text) && !text.includes("//") ? { value: text } : { fault: `"${text}" is no serial device` });
 
 /** The speeds that stty(1) knows on every Linux, from where a heartbeat takes less than a second. */
-const BAUDS = [2400, 4800, 9600, 19200, 38400, 57600, 115_200, 230_400, 460_800, 921_600];
+export const BAUDS: readonly number[] = [2400, 4800, 9600, 19200, 38400, 57600, 115_200, 230_400, 460_800, 921_600];
 
 export const baud: Kind<number> = one(`a speed such as 115200 (${BAUDS.join(", ")})`, (text) => {
   const value = BAUDS.find((each) => String(each) === text);
