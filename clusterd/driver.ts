@@ -5,10 +5,12 @@
 
 import { monotonicNow, type Instant } from "./base/time.ts";
 import { beatOf } from "./core/beat.ts";
-import type { CoreConfig, CoreEvent, Effect, Heartbeat, Index, JournalRecord, Verb } from "./core/model.ts";
+import type { CoreConfig, CoreEvent, Effect, Heartbeat, Index, JournalRecord, Verb, WitnessQuestion } from "./core/model.ts";
 import { step, type Decision } from "./core/step.ts";
 import type { State } from "./core/state.ts";
 import { nextWake } from "./core/wake.ts";
+import { witnessQuestion } from "./core/witness.ts";
+import type { Voted } from "./arbiter/witness-client.ts";
 import type { LanEye, Takeover } from "./takeover/takeover.ts";
 
 export interface ServicesDone {
@@ -22,6 +24,7 @@ export interface Rim {
   readonly eye: LanEye;
   /** On every link; must not throw. */
   sendBeat(beat: Heartbeat): void;
+  askWitness(question: WitnessQuestion, voted: Voted): void;
   persist(record: JournalRecord): Promise<void>;
   startServices(identity: Index): Promise<ServicesDone>;
   stopServices(identity: Index): Promise<ServicesDone>;
@@ -114,6 +117,8 @@ export class Driver {
       case "send": return this.#rim.sendBeat(beatOf(this.#state, effect.seq, Date.now()));
       case "ask-references":
         return eye.askReferences((startedAt, answered, of) => this.happened({ kind: "references", startedAt, answered, of }));
+      case "ask-witness":
+        return this.#rim.askWitness(witnessQuestion(this.#state), (startedAt, votes) => this.happened({ kind: "witness", startedAt, votes }));
       case "probe-identity":
         return eye.probeIdentity(effect.identity, effect.timeout, (startedAt, mac) =>
           this.happened({ kind: "probed", identity: effect.identity, startedAt, mac }));

@@ -1,4 +1,4 @@
-// The few facts that survive a restart, in two checksummed slots.
+// The few facts that survive a restart, in two checksummed slots: a node's, and the witness's.
 //
 // One file of two 8 KiB slots, allocated once, so that a write can neither be torn into both nor meet a full disk.
 // Writes alternate between the slots and are on disk (O_DSYNC, open(2)) before write() resolves. Reading takes the
@@ -17,13 +17,15 @@ const SLOT = 8192;
 const HEADER = 24;
 const MAGIC = 0x636c_6a31; // "clj1"
 
-export type JournalRead =
-  | { readonly ok: true; readonly record: JournalRecord; readonly counter: number; readonly damagedSlots: number }
+type Format1 = { readonly format: 1 };
+
+export type JournalRead<R extends Format1 = JournalRecord> =
+  | { readonly ok: true; readonly record: R; readonly counter: number; readonly damagedSlots: number }
   /** `missing`: there is no file, the node is new. Otherwise the file is there and cannot be trusted. */
   | { readonly ok: false; readonly missing: boolean; readonly reason: string };
 
 /** Magic, CRC-32 of all that follows it, counter, length, then the record as JSON. */
-export function encodeSlot(record: JournalRecord, counter: number): Buffer {
+export function encodeSlot(record: Format1, counter: number): Buffer {
   const text = Buffer.from(JSON.stringify(record), "utf8");
   if (text.length > SLOT - HEADER) throw new Error(`journal record of ${text.length} bytes does not fit its slot`);
   const slot = Buffer.alloc(SLOT);
@@ -35,7 +37,7 @@ export function encodeSlot(record: JournalRecord, counter: number): Buffer {
   return slot;
 }
 
-type Slot = { readonly counter: number; readonly record: JournalRecord; readonly text: string } | "empty" | "bad";
+type Slot = { readonly counter: number; readonly record: Format1; readonly text: string } | "empty" | "bad";
 
 function decodeSlot(slot: Buffer): Slot {
   if (slot.length < SLOT) return "bad";
@@ -44,7 +46,7 @@ function decodeSlot(slot: Buffer): Slot {
   if (slot.readUInt32BE(0) !== MAGIC || length > SLOT - HEADER || slot.readUInt32BE(4) !== crc32(slot.subarray(8))) return "bad";
   const text = slot.toString("utf8", HEADER, HEADER + length);
   try {
-    const record = JSON.parse(text) as JournalRecord;
+    const record = JSON.parse(text) as Format1;
     return record.format === 1 ? { counter: Number(slot.readBigUInt64BE(8)), record, text } : "bad";
   } catch {
     return "bad";
@@ -52,7 +54,7 @@ function decodeSlot(slot: Buffer): Slot {
 }
 
 /** Judges the whole file; pure. */
-export function decodeJournal(bytes: Buffer): JournalRead {
+export function decodeJournal<R extends Format1 = JournalRecord>(bytes: Buffer): JournalRead<R> {
   const slots = [decodeSlot(bytes.subarray(0, SLOT)), decodeSlot(bytes.subarray(SLOT, 2 * SLOT))];
   const sound = slots.filter((slot) => typeof slot === "object").sort((a, b) => b.counter - a.counter);
   if (slots.every((slot) => slot === "empty")) return { ok: false, missing: true, reason: "the journal has never been written" };
@@ -61,13 +63,13 @@ export function decodeJournal(bytes: Buffer): JournalRead {
   if (newest === undefined) return { ok: false, missing: false, reason: "neither slot of the journal is readable" };
   if (other !== undefined && other.counter === newest.counter && other.text !== newest.text)
     return { ok: false, missing: false, reason: "the two slots of the journal contradict each other" };
-  return { ok: true, record: newest.record, counter: newest.counter, damagedSlots };
+  return { ok: true, record: newest.record as R, counter: newest.counter, damagedSlots };
 }
 
 /** Reads the journal without opening it for writing: for the daemon's start, and for the mirror's receiving side. */
-export function readJournal(path: string): JournalRead {
+export function readJournal<R extends Format1 = JournalRecord>(path: string): JournalRead<R> {
   try {
-    return decodeJournal(readFileSync(path));
+    return decodeJournal<R>(readFileSync(path));
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     return { ok: false, missing, reason: missing ? `there is no journal at ${path}` : `journal ${path}: ${(error as Error).message}` };
@@ -75,7 +77,7 @@ export function readJournal(path: string): JournalRead {
 }
 
 /** The daemon's own handle. Writes run one after another; a failed write is never retried as if it had succeeded. */
-export class Journal {
+export class Journal<R extends Format1 = JournalRecord> {
   #file: FileHandle;
   #counter: number;
   #last: Promise<void> = Promise.resolve();
@@ -86,7 +88,7 @@ export class Journal {
   }
 
   /** Creates the file with both slots allocated if it is not there. */
-  static async open(path: string): Promise<Journal> {
+  static async open<R extends Format1 = JournalRecord>(path: string): Promise<Journal<R>> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const before = readJournal(path);
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC | constants.O_NOFOLLOW, 0o600);
@@ -94,11 +96,11 @@ export class Journal {
     const directory = await open(dirname(path), constants.O_RDONLY);
     await directory.sync();
     await directory.close();
-    return new Journal(file, before.ok ? before.counter : 0);
+    return new Journal<R>(file, before.ok ? before.counter : 0);
   }
 
   /** On disk when it resolves; rejects with the system's error. */
-  write(record: JournalRecord): Promise<void> {
+  write(record: R): Promise<void> {
     const next = this.#last.then(async () => {
       const slot = encodeSlot(record, this.#counter + 1);
       const { bytesWritten } = await this.#file.write(slot, 0, SLOT, ((this.#counter + 1) % 2) * SLOT);

@@ -8,7 +8,7 @@ import { flushCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { run, describe } from "./base/exec.ts";
 import { createLog, type Level, type Log } from "./base/log.ts";
-import { CONTROL_SOCKET, ETC, HEARTBEAT_KEY, JOURNAL, STATE } from "./base/paths.ts";
+import { CONTROL_SOCKET, ETC, HEARTBEAT_KEY, JOURNAL, STATE, WITNESS_KEY } from "./base/paths.ts";
 import { formatDuration, monotonicNow } from "./base/time.ts";
 import type { Config } from "./config/config.ts";
 import { formatProblem, loadConfig } from "./config/load.ts";
@@ -16,11 +16,13 @@ import { coreConfigOf } from "./core-config.ts";
 import type { Effect, Heartbeat, Index, Verb } from "./core/model.ts";
 import { summaryOf } from "./core/summary.ts";
 import { begin } from "./core/step.ts";
+import { createWitnessClient, type WitnessClient } from "./arbiter/witness-client.ts";
+import { deriveWitnessKeys } from "./arbiter/witness-packet.ts";
 import { Driver, type CommandAnswer, type Rim } from "./driver.ts";
 import { deriveKeys, loadKey } from "./heartbeat/key.ts";
 import { createLinks, type Links } from "./heartbeat/links.ts";
 import { createHistory } from "./history.ts";
-import { Journal, readJournal } from "./journal.ts";
+import { Journal, readJournal, type JournalRead } from "./journal.ts";
 import { createNotifier } from "./notify.ts";
 import { heldBy, leaveForRestart, takeRestart } from "./restart.ts";
 import { createServices } from "./services/services.ts";
@@ -67,10 +69,14 @@ async function start(log: Log): Promise<readonly string[] | null> {
   for (const warning of loaded.warnings) log.warn("configuration.warning", { because: formatProblem(warning) });
   const key = loadKey(HEARTBEAT_KEY);
   if (!key.ok) return [key.reason];
+  const { witness } = config.cluster;
+  const witnessKey = witness === null ? null : loadKey(WITNESS_KEY);
+  if (witnessKey?.ok === false) return [`${witnessKey.reason} Without it the witness cannot be asked`];
   const before = readJournal(JOURNAL);
   if (before.ok && (before.record.cluster !== config.cluster.name || before.record.node !== config.self))
     return [`${JOURNAL} belongs to node ${before.record.node} of cluster ${before.record.cluster}: move it away if this node was renamed`];
-  const daemon = new Daemon(config, await Journal.open(JOURNAL), log);
+  const asked = witness === null || witnessKey === null ? null : createWitnessClient(witness, config.self, deriveWitnessKeys(witnessKey.key, config.cluster.name));
+  const daemon = new Daemon(config, await Journal.open(JOURNAL), asked, log);
   await daemon.begin(before, deriveKeys(key.key, config.cluster.name));
   return null;
 }
@@ -78,6 +84,7 @@ async function start(log: Log): Promise<readonly string[] | null> {
 class Daemon {
   #config: Config;
   readonly #journal: Journal;
+  readonly #witness: WitnessClient | null;
   readonly #log: Log;
   readonly #started = Date.now();
   #loaded = Date.now();
@@ -93,9 +100,10 @@ class Daemon {
   #ending = false;
   #clocksDiffer = false;
 
-  constructor(config: Config, journal: Journal, log: Log) {
+  constructor(config: Config, journal: Journal, witness: WitnessClient | null, log: Log) {
     this.#config = config;
     this.#journal = journal;
+    this.#witness = witness;
     this.#log = log;
     this.#notifier = createNotifier(config.cluster.notify, log);
     this.#services = createServices(config, log);
@@ -108,7 +116,7 @@ class Daemon {
     }, { info: (text) => log.info("network", { because: text }), warn: (text) => log.warn("network", { because: text }) });
   }
 
-  async begin(before: ReturnType<typeof readJournal>, keys: ReturnType<typeof deriveKeys>): Promise<void> {
+  async begin(before: JournalRead, keys: ReturnType<typeof deriveKeys>): Promise<void> {
     // Who answers here already keeps its NICs: nothing is touched before the socket is ours.
     this.#control = await serveControl(CONTROL_SOCKET, (request) => this.#serve(request));
     const core = coreConfigOf(this.#config);
@@ -141,6 +149,7 @@ class Daemon {
     return {
       network: this.#network, eye: this.#network.eye,
       sendBeat: (beat: Heartbeat) => this.#links?.send(beat),
+      askWitness: (question, voted) => this.#witness?.ask(question, voted),
       persist: (record) => this.#journal.write(record),
       startServices: (identity) => this.#services.start(identity),
       stopServices: (identity) => this.#services.stop(identity),
@@ -249,7 +258,8 @@ class Daemon {
     const loaded = loadConfig(WHO);
     const refusal = !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
       : JSON.stringify(loaded.config.nodes) !== JSON.stringify(this.#config.nodes) || loaded.config.cluster.name !== this.#config.cluster.name
-        ? "the NICs, addresses or names of the nodes have changed: that needs a restart of clusterd" : null;
+        || JSON.stringify(loaded.config.cluster.witness) !== JSON.stringify(this.#config.cluster.witness)
+        ? "the NICs, addresses or names of the nodes, or the witness, have changed: that needs a restart of clusterd" : null;
     this.#problem = refusal;
     if (refusal !== null || !loaded.ok) {
       this.#log.error("configuration.refused", { because: refusal ?? "" });
@@ -289,6 +299,7 @@ class Daemon {
     await new Promise((resolve) => setTimeout(resolve, 4 * this.#config.cluster.timing.keepalive));
     this.#driver?.stop();
     await this.#links?.close();
+    this.#witness?.close();
     await this.#network.close();
     await this.#journal.close();
     await this.#history.flush();

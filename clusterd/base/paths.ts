@@ -15,6 +15,8 @@ export const BACKUPS = from("CLUSTERD_BACKUPS", "/var/backups/clusterd");
 
 export const KEYS = `${STATE}/keys`;
 export const HEARTBEAT_KEY = `${KEYS}/heartbeat.key`;
+/** Of the witness: the same on both nodes and on the third machine, and no other key of theirs. */
+export const WITNESS_KEY = `${KEYS}/witness.key`;
 export const JOURNAL = `${STATE}/journal`;
 export const CONTROL_SOCKET = `${RUN}/clusterd.sock`;
 export const GENERATED_SCRIPTS = `${STATE}/network-scripts`;

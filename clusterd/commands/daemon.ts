@@ -58,6 +58,10 @@ export const DAEMON_COMMANDS: readonly Command[] = [
     examples: [["clusterd daemon --verbose", "by hand, to look on"]], exits: ["ok", "usage", "failed"],
   },
   {
+    usage: "witness", run: () => outcome("usage", "`clusterd witness` stands first on the line: clusterd witness --help"), summary: "on a third machine: be the pair's third voter (`clusterd witness --help`)",
+    examples: [["clusterd witness sample", "for the pair whose cluster.conf says name = sample"]], exits: ["ok", "usage", "failed"],
+  },
+  {
     usage: "reload", run: reload, summary: "read the configuration again; a bad one is refused and the old one kept",
     options: [DRY_RUN], examples: [["clusterd check && clusterd reload", "after an edit, on both nodes"]], exits: ["ok", "usage", "notRunning"],
   },

@@ -31,6 +31,8 @@ export interface ClusterConfig {
   readonly policy: "availability" | "balanced" | "safety";
   /** Addresses of the reference hosts; default the gateways. */
   readonly references: readonly string[];
+  /** The witness is the arbiter, and the reference hosts are not. */
+  readonly witness: { readonly address: string; readonly port: number } | null;
   readonly failback: "manual" | "auto";
   /** With auto: how long its home must have been well before an identity goes there by itself. */
   readonly failbackDelay: Duration;

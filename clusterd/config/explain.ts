@@ -28,7 +28,8 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
   const majority = Math.floor(c.references.length / 2) + 1;
   return [
     ["policy", c.policy],
-    ["references", c.references.length === 0 ? "none: unexplained silence never causes a takeover" : `${c.references.join(" ")}  (${majority} of ${c.references.length} must answer)`],
+    ...(c.witness === null ? [] : [["witness", `${c.witness.address} port ${c.witness.port}/udp  (the third voter)`] as const]),
+    ["references", c.references.length === 0 ? `none${c.witness === null ? ": unexplained silence never causes a takeover" : ""}` : `${c.references.join(" ")}  (${majority} of ${c.references.length} must answer)`],
     ["failback", c.failback === "manual" ? "manual" : `auto, after ${formatDuration(c.failbackDelay)}`],
     ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],
     ["scheduler", c.scheduler], ["notify", words(c.notify)], ["port", `${c.port}/udp`], ["serial_baud", `${c.serialBaud}`], ["ssh_port", `${c.sshPort}/tcp`],

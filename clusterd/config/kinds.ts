@@ -195,6 +195,16 @@ export const references: Kind<readonly string[]> = {
   },
 };
 
+const WITNESS_PORT = 694;
+
+export const witness: Kind<{ readonly address: string; readonly port: number }> = one("the IPv4 address of the witness, with :PORT where it is not 694", (text) => {
+  const [, before = "", port] = /^([^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const place = takeAddress(before);
+  if ("fault" in place) return before === "" ? { fault: `"${text}" is no IPv4 address with port` } : place;
+  const number = Number(port ?? WITNESS_PORT);
+  return number >= 1 && number <= 65535 ? { value: { address: place.value, port: number } } : { fault: `"${port}" is no port` };
+});
+
 export const prefix = integer(1, 32);
 
 export const netmask: Kind<number> = one("a netmask such as 255.255.255.0", (text) => {

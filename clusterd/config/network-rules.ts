@@ -24,6 +24,7 @@ export function networkRules(files: Files, findings: Findings): void {
   unique(macsInUse(files.nodes), "MAC address", findings.problems);
   gateways(files.nodes, uses, findings.problems);
   references(files, uses, findings);
+  witness(files, uses, findings.problems);
 }
 
 function interfaces({ keys, name }: NodeFile, problems: Problem[]): void {
@@ -120,6 +121,13 @@ function references(files: Files, uses: readonly Use[], { problems, warnings }: 
     else if (own !== undefined) say(problems, `${host} is the ${own.what}: a node cannot vouch for itself`, "Choose a router, a switch with an address, a printer.");
     else if (cable !== undefined) say(problems, `${host} lies on the private cable, which says nothing about the LAN`, "Choose hosts on the LAN.");
   }
+  // With a witness they do not vote.
+  if (cluster.values.witness !== null) return;
   if (hosts.length === 0) say(warnings, "none, and no gateway: unexplained silence will never cause a takeover", "references = three addresses of the LAN that answer ARP or ping");
   else if (hosts.length < 3) say(warnings, `${hosts.length === 1 ? "one host: without it there is no majority" : "two hosts: a majority is both of them"}; three or more are advised`, "references = a router, a managed switch, a server, a printer …");
+}
+
+function witness({ cluster }: Files, uses: readonly Use[], problems: Problem[]): void {
+  const own = uses.find(({ address }) => address === cluster.values.witness?.address);
+  if (own !== undefined) problems.push(problem("cluster.conf", cluster.line("witness"), `[cluster] witness: ${own.address} is the ${own.what}: the third voter is a third machine`, "Any machine will do that shares neither power nor switch with one node alone."));
 }

@@ -16,7 +16,7 @@ import type { Timing } from "./config.ts";
 
 export function validate(files: Files, self: string, findings: Findings): void {
   nodeNames(files, self, findings.problems);
-  notYet(files, findings);
+  safety(files, findings.problems);
   timing(files, findings.problems);
   failback(files, findings.warnings);
   networkRules(files, findings);
@@ -37,10 +37,11 @@ function nodeNames({ cluster }: Files, self: string, problems: Problem[]): void 
   if (names.includes("cluster")) say("[cluster] a node cannot be called cluster: its file would be cluster.conf", "Rename the machine.");
 }
 
-/** What this version cannot promise must not be asked of it. */
-function notYet({ cluster }: Files, { problems, warnings }: Findings): void {
-  if (cluster.values.policy === "safety") problems.push(problem("cluster.conf", cluster.line("policy"), "[cluster] policy = safety needs a witness or a fence, and this version can configure neither", "policy = balanced is the safest there is with reference hosts; README says what it cannot guarantee."));
-  if (cluster.values.profile === "safety") warnings.push(problem("cluster.conf", cluster.line("profile"), "[cluster] profile = safety sets the longer times only: there is no witness and no fence in this version", null));
+/** Whoever asks for safety is not to get less: with reference hosts alone two owners remain possible. */
+function safety({ cluster }: Files, problems: Problem[]): void {
+  if (cluster.values.witness !== null) return;
+  for (const key of ["profile", "policy"] as const)
+    if (cluster.values[key] === "safety") problems.push(problem("cluster.conf", cluster.line(key), `[cluster] ${key} = safety needs a witness: reference hosts alone cannot rule two owners out`, `witness = the address of a third machine that runs \`clusterd witness\`; or ${key} = balanced.`));
 }
 
 /** What its home must show before an identity goes there by itself, it shows on the LAN, without its identity. */

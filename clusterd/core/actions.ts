@@ -79,7 +79,7 @@ function acquire(scene: Scene, epoch: number, changes: Partial<IdentityRecord>):
 
 const knownEpochs = ({ state, holding, identity }: Scene): number[] => {
   const said = state.peer.beat?.identities[identity];
-  return [latest(holding).epoch, latest(holding).offered, said?.epoch ?? 0, said?.offer ?? 0];
+  return [latest(holding).epoch, latest(holding).offered, said?.epoch ?? 0, said?.offer ?? 0, holding.witness.epoch];
 };
 
 function beginHandover(scene: Scene, { planned, automatic = false }: { readonly planned: boolean; readonly automatic?: boolean }): void {
@@ -113,6 +113,7 @@ function trip(scene: Scene): void {
 export const ACTIONS = {
   send: (scene) => say(scene),
   "ask-references": ({ state, effects }) => {
+    if (state.config.references === 0) return;
     effects.push({ kind: "ask-references" });
     state.references.askedAt = state.now;
   },
@@ -134,17 +135,22 @@ export const ACTIONS = {
   },
 
   // Claim and takeover
-  "begin-claim": ({ state, holding }) => {
-    const { claim } = state.config.timing;
-    holding.claim = { startedAt: state.now, agreedAt: NEVER, rounds: [state.now], unanswered: 0, probeAt: state.now + 0.7 * claim };
+  "begin-claim": (scene) => {
+    const { state, holding } = scene;
+    const { timing: { claim }, self, witness } = state.config;
+    holding.claim = {
+      startedAt: state.now, epoch: nextEpoch(self, ...knownEpochs(scene)), agreedAt: NEVER, rounds: witness ? [] : [state.now],
+      unanswered: 0, probeAt: state.now + 0.7 * claim,
+    };
   },
   "drop-claim": ({ holding }) => {
     holding.claim = null;
   },
   acquire: (scene) => {
     const standing = latest(scene.holding).standing || takesTheVote(scene.state, scene.identity);
+    const epoch = scene.holding.claim?.epoch ?? nextEpoch(scene.state.config.self, ...knownEpochs(scene));
     scene.holding.claim = null;
-    acquire(scene, nextEpoch(scene.state.config.self, ...knownEpochs(scene)), { standing });
+    acquire(scene, epoch, { standing });
   },
   "acquire-alone": (scene) => {
     scene.holding.claim = null;

@@ -1,7 +1,7 @@
 // What this node says of itself in each heartbeat: only what is true on disk.
 
 import type { WallTime } from "../base/time.ts";
-import { holds, referenceInterval } from "./lease.ts";
+import { arbiterInterval, holds } from "./lease.ts";
 import { roundTolerance } from "./signals.ts";
 import type { Heartbeat, IdentityBeat, Index } from "./model.ts";
 import type { State } from "./state.ts";
@@ -29,7 +29,7 @@ function identityBeat(state: State, identity: Index): IdentityBeat {
 export function referencesAnswered(state: State): number {
   const { askedAt, startedAt, answered } = state.references;
   if (state.now - askedAt > 3_000) return 255;
-  const fresh = state.now - startedAt <= 2 * Math.max(referenceInterval(state), 1000) + roundTolerance(state);
+  const fresh = state.now - startedAt <= 2 * Math.max(arbiterInterval(state), 1000) + roundTolerance(state);
   return fresh ? answered : 0;
 }
 

@@ -4,11 +4,12 @@
 import { peerInSync } from "./beat.ts";
 import { remember, say, type Scene } from "./actions.ts";
 import { FAILBACK_TRIES, claimObstacle, failbackObstacle, isAway, triesSpent } from "./guards.ts";
-import { hasLease, holds, leaseEnd, referenceInterval } from "./lease.ts";
+import { arbiterInterval, hasLease, holds, leaseEnd } from "./lease.ts";
 import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
 import { roundTolerance } from "./signals.ts";
 import type { State } from "./state.ts";
+import { askWitness } from "./witness.ts";
 
 interface Context {
   readonly state: State;
@@ -24,6 +25,7 @@ export function duties(context: Context): void {
   answerClaims(context);
   keepalive(context);
   askReferences(context);
+  askWitness(context.state, context.effects, arbiterInterval(context.state));
   probe(context);
   renew(context);
   leave(context);
@@ -72,9 +74,10 @@ function keepalive({ state, effects, event }: Context): void {
 
 function askReferences({ state, effects }: Context): void {
   // Half a millisecond of grace: a timer that fires a hair early must not skip a whole keepalive.
-  if (state.config.references === 0 || state.now - state.references.askedAt < referenceInterval(state) - 0.5) return;
+  if (state.config.references === 0 || state.now - state.references.askedAt < arbiterInterval(state) - 0.5) return;
   state.references.askedAt = state.now;
   effects.push({ kind: "ask-references" });
+  if (state.config.witness) return;
   for (const holding of state.holdings)
     if (holding.claim !== null) holding.claim = { ...holding.claim, rounds: [...holding.claim.rounds, state.now] };
 }
@@ -149,6 +152,10 @@ function news({ state, effects }: Context): void {
   if (state.config.references > 0 && state.references.agreedAt > Number.NEGATIVE_INFINITY) {
     const reached = state.now - Math.max(state.references.agreedAt, state.wokeAt) <= 2_500 + roundTolerance(state);
     tell("references", String(reached), reached ? "info" : "alarm", reached ? "a majority of the reference hosts answers" : "no majority of the reference hosts answers");
+  }
+  if (state.config.witness) {
+    const reached = state.now - Math.max(state.witness.answeredAt, state.startedAt, state.wokeAt) <= 2_500 + roundTolerance(state);
+    tell("witness", String(reached), reached ? "info" : "alarm", reached ? "the witness answers" : "the witness does not answer");
   }
   for (const identity of BOTH) {
     const holding = state.holdings[identity];

@@ -7,6 +7,7 @@ import type { Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
 import { nicOf, peerCarrier } from "./signals.ts";
 import { otherOf, type Holding, type State } from "./state.ts";
+import { hasArbiter, isOutdated } from "./witness.ts";
 
 /** Why this node must not own the identity, whoever asks short of `force-own`; null = it could. */
 export function ownObstacle(state: State, identity: Index): string | null {
@@ -21,8 +22,9 @@ export function ownObstacle(state: State, identity: Index): string | null {
   return null;
 }
 
-/** Why this node must not claim the identity now, in words that also say what would help; null = it may. */
-export function claimObstacle(state: State, identity: Index): string | null {
+/** Why this node must not claim the identity now, in words that also say what would help; null = it may. `alone`: it has just
+ *  booted and never heard the peer, so it knows nothing but what it remembers, and the arbiter what it has missed. */
+export function claimObstacle(state: State, identity: Index, alone = false): string | null {
   const { record, uncertain, heldUntil } = state.holdings[identity];
   const { config } = state;
   const wasOwner = record.owner === config.self;
@@ -32,8 +34,9 @@ export function claimObstacle(state: State, identity: Index): string | null {
   if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
   if (state.peer.left) return "the peer left in good order; `clusterd force-own` takes the identity by hand";
   if (record.promised) return "this node left in good order and promised not to claim before it has talked to the peer";
-  if (config.references === 0) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
-  if (uncertain) return "this node let go without knowing who owns now: it waits to hear the peer";
+  if (!hasArbiter(config)) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
+  if (isOutdated(state, state.holdings[identity])) return "the witness knows that the other node owned it later: this node waits to hear it";
+  if (uncertain && !alone) return "this node let go without knowing who owns now: it waits to hear the peer";
   if (wasOwner && config.policy === "safety") return "policy `safety` asks before an owner that lost its votes takes back: `clusterd force-own`";
   if (heldUntil > state.now) return "held down after a lost lease or a failed raise";
   return null;
@@ -121,6 +124,8 @@ export const GUARDS = {
     const role = state.peer.beat?.identities[identity].role;
     return inContact(state) && (role === "owner" || role === "raising" || role === "acquiring" || role === "freezing");
   },
+  "may-claim-alone": (state, _holding, identity) => state.config.witness && claimObstacle(state, identity, true) === null,
+  "arbiter-remembers": (state) => state.config.witness,
   "peer-reachable": (state) => inContact(state),
 } as const satisfies Record<string, Guard>;
 

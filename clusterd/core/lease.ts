@@ -1,7 +1,7 @@
 // Until when may an owner go on? The two-of-three lease.
 //
-// An owner needs one acknowledgement beside its own vote: the peer's echo, a majority of the reference hosts, or a
-// standing vote. The lease counts from when the question was SENT, so delay can only shorten it: L = D + max(sent).
+// An owner needs one acknowledgement beside its own vote: the peer's echo, the arbiter's (a majority of the reference hosts,
+// or the witness), or a standing vote. The lease counts from when the question was SENT, so delay can only shorten it: L = D + max(sent).
 // With a standing vote there is always an answer, the moment itself; the lease stays finite, so that a daemon that dies
 // or stalls is still silenced by dead-man and kernel.
 
@@ -9,12 +9,13 @@ import type { Duration, Instant } from "../base/time.ts";
 import { isSilent, silence } from "./liveness.ts";
 import type { Index } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
+import { arbiterAgreedAt, hasArbiter } from "./witness.ts";
 
 /** The sending moment that the lease of this identity counts from, or NEVER. */
 export function acknowledgedAt(state: State, holding: Holding): Instant {
   // Without an arbiter a peer never claims from silence, only at a person's word: its vote stands by configuration.
-  if ((holding.pending?.record ?? holding.record).standing || state.config.references === 0) return state.now;
-  return Math.max(holding.ackedAt, state.references.agreedAt);
+  if ((holding.pending?.record ?? holding.record).standing || !hasArbiter(state.config)) return state.now;
+  return Math.max(holding.ackedAt, arbiterAgreedAt(state, holding));
 }
 
 export const leaseEnd = (state: State, holding: Holding): Instant => acknowledgedAt(state, holding) + state.config.timing.lease;
@@ -26,8 +27,10 @@ export const isMajority = (answered: number, of: number): boolean => of > 0 && a
 export const aloneAfter = (state: State): Duration => 2 * (state.config.timing.deadtime + state.config.timing.claim);
 
 /** Did the arbiter stay with us for longer than any prompt takeover by the peer could have lasted? Then, after a lease that ended
- *  for want of votes only, we may claim again; a peer that took over in the meantime did so late and holds no standing vote. */
+ *  for want of votes only, we may claim again; a peer that took over in the meantime did so late and holds no standing vote.
+ *  A witness need not be guessed about: it refuses who does not know the newest owner. */
 export function wasSurelyAlone(state: State): boolean {
+  if (state.config.witness) return true;
   const { agreedAt } = state.references;
   return state.peer.contactAt !== NEVER && agreedAt - state.peer.contactAt >= aloneAfter(state) * 1.03;
 }
@@ -40,8 +43,8 @@ export function takesTheVote(state: State, identity: Index): boolean {
     state.config.soloBoot === "ask" && state.now - state.peer.echoedAt <= aloneAfter(state);
 }
 
-/** How often the reference hosts are asked: each keepalive while it matters, D/4 by a lone owner, once a second otherwise. */
-export function referenceInterval(state: State): Duration {
+/** How often the arbiter is asked: each keepalive while it matters, D/4 by a lone owner, once a second otherwise. */
+export function arbiterInterval(state: State): Duration {
   const { timing } = state.config;
   if (state.holdings.some((holding) => holding.role === "claiming" || holding.role === "acquiring")) return timing.keepalive;
   const holding = state.holdings.filter((each) => holds(each));

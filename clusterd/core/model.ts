@@ -14,8 +14,10 @@ export interface CoreConfig {
   readonly cluster: string;
   readonly digest: string;
   readonly timing: Timing;
-  /** Number of configured reference hosts; 0 = no arbiter, so silence never causes a takeover. */
+  /** Number of configured reference hosts; with neither them nor a witness silence never causes a takeover. */
   readonly references: number;
+  /** A witness on a third machine is the arbiter; the reference hosts then only tell whether this node's LAN works. */
+  readonly witness: boolean;
   readonly policy: "availability" | "balanced" | "safety";
   readonly soloBoot: "ask" | "allow";
   readonly soloWait: Duration;
@@ -110,6 +112,36 @@ export interface Heartbeat {
 export const LINKS = ["private", "lan", "serial"] as const;
 export type LinkName = (typeof LINKS)[number];
 
+// ---- the witness -----------------------------------------------------------------------------------------------
+
+/** What a node is to an identity, as far as the witness is concerned: nothing is up here; it is on its way down; it is held; it is claimed. */
+export const WANTS = ["none", "keep", "hold", "claim"] as const;
+
+export interface WitnessAsk {
+  readonly want: (typeof WANTS)[number];
+  /** The newest epoch this node knows of. */
+  readonly epoch: number;
+  /** The epoch it holds or would hold. */
+  readonly wanted: number;
+}
+
+export interface WitnessQuestion {
+  readonly boot: string;
+  /** An identity whose vote was granted is silent so long after the question was sent, unless granted anew (lease + release). */
+  readonly silentAfter: Duration;
+  readonly asks: readonly [WitnessAsk, WitnessAsk];
+}
+
+/** `granted`: this node has the vote. `idle`: it did not want it. `busy`: the other node's lease still runs there. `stale`: the other
+ *  node owned later than this one knows. `unmet`: the witness has not met both nodes yet, so it may have forgotten something. */
+export const VERDICTS = ["idle", "granted", "busy", "stale", "unmet"] as const;
+
+export interface WitnessVote {
+  readonly verdict: (typeof VERDICTS)[number];
+  /** The newest epoch that the witness knows of. */
+  readonly epoch: number;
+}
+
 // ---- events ----------------------------------------------------------------------------------------------------
 
 export type Verb = "switchover" | "failback" | "clear" | "force-own" | "leave" | "confirm-dead" | "handover";
@@ -123,6 +155,8 @@ export type CoreEvent =
   | { readonly kind: "heard"; readonly at: Instant; readonly wall: WallTime; readonly link: LinkName; readonly beat: Heartbeat }
   /** A probe round of the reference hosts has `answered` of `of` by now; comes again when the count grows. */
   | { readonly kind: "references"; readonly at: Instant; readonly startedAt: Instant; readonly answered: number; readonly of: number }
+  /** The witness has answered the question sent at `startedAt`. */
+  | { readonly kind: "witness"; readonly at: Instant; readonly startedAt: Instant; readonly votes: readonly [WitnessVote, WitnessVote] }
   /** ARP probe for an identity is over: the MAC that answered, or null. */
   | { readonly kind: "probed"; readonly at: Instant; readonly identity: Index; readonly startedAt: Instant; readonly mac: string | null }
   | { readonly kind: "persisted"; readonly at: Instant; readonly write: number }
@@ -152,6 +186,8 @@ export type Effect =
   /** A heartbeat with this sequence number on every link, now; its content is beatOf(state). */
   | { readonly kind: "send"; readonly seq: number }
   | { readonly kind: "ask-references" }
+  /** The question is witnessQuestion(state), now. */
+  | { readonly kind: "ask-witness" }
   /** ARP probe; no answer within `timeout` ms is an answer too. */
   | { readonly kind: "probe-identity"; readonly identity: Index; readonly timeout: Duration }
   | { readonly kind: "persist"; readonly write: number; readonly record: JournalRecord }
@@ -196,6 +232,8 @@ export interface Summary {
   readonly peer: { readonly state: "unknown" | "alive" | "late" | "silent" | "left"; readonly heardAgo: Duration | null; readonly sameConfiguration: boolean | null };
   readonly links: readonly { readonly link: LinkName; readonly state: "unknown" | "on-time" | "late" | "silent"; readonly heardAgo: Duration | null }[];
   readonly references: { readonly answered: number; readonly of: number; readonly majority: boolean; readonly ago: Duration | null };
+  /** Null: none is configured. `ago`: since the newest question that it answered was sent. */
+  readonly witness: { readonly ago: Duration | null; readonly verdicts: readonly [WitnessVote["verdict"], WitnessVote["verdict"]] } | null;
   readonly carrier: { readonly main: boolean | null; readonly heartbeat: boolean | null; readonly redundant: boolean | null };
   readonly stalls: { readonly count: number; readonly worst: Duration };
   readonly identities: readonly [IdentitySummary, IdentitySummary];

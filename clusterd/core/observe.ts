@@ -7,6 +7,7 @@ import { isMajority } from "./lease.ts";
 import { isSilent, stallBetween } from "./liveness.ts";
 import { LINKS, type CoreEvent, type Heartbeat, type Index, type LinkName } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
+import { countWitness } from "./witness.ts";
 
 /** A boot is believed when it echoes something we sent at most this long ago. */
 const HANDSHAKE_LIMIT = 2_000;
@@ -30,6 +31,7 @@ export function observe(state: State, event: CoreEvent): boolean {
   switch (event.kind) {
     case "heard": return hear(state, event.beat, event.link, event.wall);
     case "references": countReferences(state, event); break;
+    case "witness": countWitness(state, event); break;
     case "probed": countProbe(state.holdings[event.identity], state, event); break;
     case "persisted": confirm(state, event.write); break;
     case "services-started": state.holdings[event.identity].services = event.ok ? "started" : "failed"; break;
@@ -116,6 +118,7 @@ function countReferences(state: State, event: Of<"references">): void {
   // A peer without its LAN waits for just this word.
   if (said !== null && (!said.mainCarrier || !said.redundantCarrier)) state.nextBeatAt = state.now;
   references.agreedAt = Math.max(references.agreedAt, event.startedAt);
+  if (state.config.witness) return;
   for (const holding of state.holdings) {
     const { claim } = holding;
     if (claim === null || event.startedAt < claim.startedAt) continue;

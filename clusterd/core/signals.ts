@@ -7,6 +7,7 @@ import { inContact, isSilent, patienceIsOver } from "./liveness.ts";
 import { hasLease, holds, isMajority } from "./lease.ts";
 import type { CoreEvent, Index } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
+import { isOutdated } from "./witness.ts";
 
 export const CONDITIONS = [
   "lease-over", "node-failed", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact",
@@ -54,7 +55,7 @@ const TESTS: Record<Condition, Test> = {
   },
   "peer-silent": (state) => state.peer.boot !== null && isSilent(state) && patienceIsOver(state),
   "claim-broken": (state, holding) =>
-    holding.claim !== null && holding.claim.rounds.some((startedAt) => state.now - startedAt > roundTolerance(state)),
+    holding.claim !== null && (isOutdated(state, holding) || holding.claim.rounds.some((startedAt) => state.now - startedAt > roundTolerance(state))),
   "claim-complete": (state, holding) =>
     holding.claim !== null && state.now - holding.claim.startedAt >= state.config.timing.claim && holding.claim.unanswered >= 3 &&
     state.now - holding.claim.agreedAt <= roundTolerance(state),

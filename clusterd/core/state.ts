@@ -1,7 +1,7 @@
 // All that the brain remembers between two events. Plain data; a step works on a copy (copyState) and returns it.
 
 import type { Instant, WallTime } from "../base/time.ts";
-import type { CoreConfig, Heartbeat, IdentityRecord, IdentitySummary, Index, LinkName, Role } from "./model.ts";
+import type { CoreConfig, Heartbeat, IdentityRecord, IdentitySummary, Index, LinkName, Role, WitnessVote } from "./model.ts";
 
 export const NEVER: Instant = Number.NEGATIVE_INFINITY;
 /** Sequence numbers whose sending moment is remembered; older echoes date nothing. */
@@ -33,9 +33,11 @@ export interface Peer {
 
 export interface Claim {
   readonly startedAt: Instant;
-  /** Start of the newest reference round with a majority during this claim. */
+  /** What is claimed: one epoch for the whole claim. */
+  readonly epoch: number;
+  /** Start of the newest question to the arbiter during this claim that it agreed to. */
   readonly agreedAt: Instant;
-  /** Starts of the rounds of this claim that have not found a majority yet. */
+  /** Starts of the reference rounds of this claim that have not found a majority yet. */
   readonly rounds: readonly Instant[];
   /** ARP probes in a row that nobody answered, and the next one's time. */
   readonly unanswered: number;
@@ -68,6 +70,8 @@ export interface Holding {
   confirmed: number;
   /** Sending moment of our newest heartbeat that the peer echoed while not claiming this identity. */
   ackedAt: Instant;
+  /** What the witness last said, and the sending moment of the newest question that it granted. */
+  witness: WitnessVote & { readonly grantedAt: Instant };
   /** End of the lease; meaningful from the decision to own until the release. And what dead-man and kernel were last told. */
   leaseUntil: Instant;
   leaseTold: Instant;
@@ -109,6 +113,8 @@ export interface State {
   peer: Peer;
   /** Newest asking, newest majority, and the newest round that anybody answered. */
   references: { askedAt: Instant; agreedAt: Instant; startedAt: Instant; answered: number };
+  /** What the witness was last told, when, and the sending moment of the newest question that it answered. */
+  witness: { readonly askedAt: Instant; readonly answeredAt: Instant; readonly said: string };
   carrier: { main: boolean | null; heartbeat: boolean | null; redundant: boolean | null };
   /** When a carrier was lost last: what the peer said before knows nothing of it. */
   carrierLostAt: Instant;
@@ -128,7 +134,7 @@ export const EMPTY_RECORD: IdentityRecord = {
 
 const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holding => ({
   role: "waiting", since: at, sinceWall: wall, because: "the daemon has just started: nothing is raised before the peer was heard",
-  record, pending: null, confirmed: 0, ackedAt: NEVER, leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
+  record, pending: null, confirmed: 0, ackedAt: NEVER, witness: { verdict: "idle", epoch: 0, grantedAt: NEVER }, leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
   heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, services: "stopped",
   steadySince: null, failbacks: { count: 0, at: NEVER }, moved: false,
 });
@@ -142,6 +148,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
       links: { private: NEVER, lan: NEVER, serial: NEVER }, linkSeq: { private: 0, lan: 0, serial: 0 },
     },
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
+    witness: { askedAt: NEVER, answeredAt: NEVER, said: "" },
     carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
     guard: { present: false, reason: "the dead-man process has not started yet" },
     leaving: null, failed: null, told: {}, newsAt: at,

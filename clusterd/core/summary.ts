@@ -4,11 +4,16 @@ import { peerInSync, referencesAnswered } from "./beat.ts";
 import { claimObstacle, failbackObstacle, isAway } from "./guards.ts";
 import { holds, isMajority } from "./lease.ts";
 import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
-import type { IdentitySummary, Index, Summary } from "./model.ts";
+import type { IdentitySummary, Index, Summary, WitnessVote } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
 import { NEVER, type State } from "./state.ts";
 
 const ago = (state: State, moment: number): number | null => (moment === NEVER ? null : Math.max(0, state.now - moment));
+
+const CLAIM_WAITS: Readonly<Record<WitnessVote["verdict"], string | null>> = {
+  granted: null, stale: null, idle: "the witness to answer", busy: "the other node's lease to run out at the witness",
+  unmet: "the witness to meet the other node: it remembers nothing of the pair",
+};
 
 /** What this node waits for before it does more for the identity; null = nothing. */
 function waitsFor(state: State, identity: Index): string | null {
@@ -17,13 +22,14 @@ function waitsFor(state: State, identity: Index): string | null {
   if (role === "waiting")
     return state.peer.boot === null ? "to hear the peer; `clusterd force-own` goes on without it" : "two-way contact with the peer";
   if (state.config.failback === "auto" && isAway(state, identity)) return `${failbackObstacle(state, identity) ?? "failback_delay"} before it goes home by itself`;
+  if (role === "claiming" && state.config.witness) return CLAIM_WAITS[state.holdings[identity].witness.verdict];
   if (role !== "standby") return null;
   const theirs = state.peer.beat?.identities[identity];
   if (inContact(state) && theirs !== undefined && theirs.role === "standby") {
     if (sameConfiguration(state) === false) return "equal configurations on both nodes";
     if (preferredOwner(state, identity) === null) return "a person: neither node may own it by itself; `clusterd force-own` decides";
   }
-  if (isSilent(state) && state.peer.boot !== null) return claimObstacle(state, identity);
+  if (isSilent(state)) return claimObstacle(state, identity);
   return record.stale && theirs?.role === "owner" ? "the owner to resynchronise this node" : null;
 }
 
@@ -68,6 +74,8 @@ export function summaryOf(state: State): Summary {
       answered: answered === 255 ? 0 : answered, of: state.config.references,
       majority: answered !== 255 && isMajority(answered, state.config.references), ago: ago(state, state.references.startedAt),
     },
+    witness: !state.config.witness ? null
+      : { ago: ago(state, state.witness.answeredAt), verdicts: [state.holdings[0].witness.verdict, state.holdings[1].witness.verdict] },
     carrier: { ...state.carrier }, stalls: { ...state.stalls },
     identities: [identitySummary(state, 0), identitySummary(state, 1)],
     problems: problems(state),

@@ -83,4 +83,4 @@ const OPEN_PROBLEMS: Record<string, string> = {
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";
 
-const refused = (path: string, why: string): KeyOutcome => ({ ok: false, reason: `heartbeat key ${path} ${why}.` });
+const refused = (path: string, why: string): KeyOutcome => ({ ok: false, reason: `key ${path} ${why}.` });

@@ -10,16 +10,15 @@
 // Not here: whether a heartbeat is new or replayed; that is judged from boot id and echo (core/). A key fits one
 // cluster, sender and link, so a frame that is reflected or appears on another link is a forgery like any other.
 
-import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
 import { ROLES, type Heartbeat, type IdentityBeat, type Index, type LinkName } from "../core/model.ts";
 import { byte, counter, hex, nullable, oneOf, pair, record, wallTime } from "./fields.ts";
 import type { HeartbeatKeys } from "./key.ts";
+import { isSealedWith, sealed, TAG } from "./seal.ts";
 
 export const PROTOCOL_VERSION = 1;
 
 const MAGIC = 0xc0;
 const HEADER = 2;
-const TAG = 32;
 /** A packet of any version is at most this long. */
 const LONGEST = 512;
 
@@ -72,10 +71,6 @@ function bodyOf(beat: Heartbeat): Buffer {
   return body;
 }
 
-function sealed(body: Buffer, key: KeyObject): Buffer {
-  return Buffer.concat([body, createHmac("sha256", key).update(body).digest()]);
-}
-
 /** Never throws, whatever the bytes are. */
 export function decodeHeartbeat(bytes: Buffer, link: LinkName, keys: HeartbeatKeys, expect: { readonly self: Index }): Decoded {
   const seal = checkSeal(bytes, link, keys, expect);
@@ -102,7 +97,7 @@ function checkSeal(bytes: Buffer, link: LinkName, keys: HeartbeatKeys, expect: {
   // Other versions may have other sizes; those of ours have one, which is known before anything is hashed.
   if (!foreign && bytes.length !== PACKET_SIZE) return refused("size");
 
-  if (!timingSafeEqual(tagOf(bytes, keys[link][senderTo(expect)]), bytes.subarray(bytes.length - TAG))) return refused("authentication");
+  if (!isSealedWith(keys[link][senderTo(expect)], bytes)) return refused("authentication");
   return foreign ? refused("version") : null;
 }
 
@@ -127,8 +122,5 @@ export function claimsOnTheWire(bytes: Buffer): readonly [boolean, boolean] | nu
 const isClaim = ({ role }: IdentityBeat): boolean => role === "claiming" || role === "acquiring";
 
 const claims = ({ identities: [first, second] }: Heartbeat): number => (isClaim(first) ? 1 : 0) | (isClaim(second) ? 2 : 0);
-
-const tagOf = (bytes: Buffer, key: KeyObject): Buffer =>
-  createHmac("sha256", key).update(bytes.subarray(0, bytes.length - TAG)).digest();
 
 const refused = (reason: Unreadable): Decoded => ({ ok: false, reason });

@@ -78,6 +78,7 @@ function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): strin
     ["peer", `${peer} ${core.peer.state}${ago(core.peer.heardAgo, "heard ")}`],
     ["links", core.links.map(({ link, state, heardAgo }) => `${link} ${state}${state === "on-time" ? "" : ago(heardAgo, "heard ")}`).join("; ")],
     ["references", core.references.of === 0 ? "none configured" : `${core.references.answered} of ${core.references.of} answer${core.references.majority ? "" : ": no majority"}${ago(core.references.ago, "asked ")}`],
+    ...(core.witness === null ? [] : [["witness", witnessText(core.witness)] as const]),
     ["offset", status.offset === null ? "not known yet" : `${peer}'s clock is ${signed(status.offset)}`],
     ...(status.clock === null ? [] : [["clock", `${status.clock.disciplined ? "disciplined" : "NOT DISCIPLINED"}: ${status.clock.detail} (${past(options.now - status.clock.checked)})`] as const]),
     ["guards", `dead-man ${guards.deadman ? "stands by" : "MISSING"}; kernel lease ${guards.kernelLease ? "on" : "off"}${core.stalls.count === 0 ? "" : `; stalled ${core.stalls.count} times, at worst ${formatDuration(core.stalls.worst)}`}`],
@@ -91,6 +92,11 @@ function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): strin
     ...lines.map(([name, text]) => `  ${name.padEnd(11)} ${clean(text)}`),
     ...wrong.map((text) => paint("red", `  problem     ${clean(text)}`)),
   ].join("\n");
+}
+
+function witnessText({ ago: since, verdicts }: NonNullable<NodeStatus["core"]["witness"]>): string {
+  if (since === null || since > 3000) return `does not answer${ago(since, "last ")}`;
+  return verdicts.includes("stale") ? "answers: the other node owned later than this one knows" : verdicts.includes("unmet") ? "answers, and has not met both nodes yet" : "answers";
 }
 
 function roleText({ role, epoch, leaseLeft, services, stale, locked, standing, peerInSync }: IdentitySummary): string {

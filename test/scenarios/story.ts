@@ -31,6 +31,13 @@ const VERBS: Record<string, (world: World, words: readonly string[]) => void> = 
   mend: (world, [link, from]) => setLoss(world, link, from, 0),
   /** references NODE COUNT: how many this node reaches. */
   references: (world, [node, count]) => { world.net.references[nodeOf(node)] = Number(count); },
+  /** witness start|stop|forget; witness NODE cut|mend. */
+  witness: (world, [what = "", how]) => {
+    if (what === "start") world.witness.start(world.now);
+    else if (what === "stop") world.witness.stop();
+    else if (what === "forget") world.witness.forget();
+    else world.net.witness[nodeOf(what)] = how === "cut" ? 1 : 0;
+  },
   carrier: (world, [node, nic, state]) =>
     world.event(nodeOf(node), { kind: "carrier", at: world.local(world.hosts[nodeOf(node)]), nic: nic as "main", up: state === "up" }),
   disk: (world, [node, how]) => { world.hosts[nodeOf(node)].fsync.fails = how === "fails"; },
@@ -72,6 +79,6 @@ export function playStory(text: string): string {
 /** `set references 0`, `set policy safety`: the pair's configuration, in the story's own head. */
 function settings(text: string): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  for (const [, key, value] of text.matchAll(/^set (\w+) (\S+)$/gm)) found[key as string] = /^\d+$/.test(value as string) ? Number(value) : value;
+  for (const [, key, value] of text.matchAll(/^set (\w+) (\S+)$/gm)) found[key as string] = /^\d+$/.test(value as string) ? Number(value) : value === "yes" ? true : value;
   return found;
 }

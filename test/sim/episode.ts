@@ -2,6 +2,7 @@
 //
 // Clean-partition assumption (CP): while nothing passes between the nodes in either direction, the reference hosts are reached
 // from one side only. `outside: true` gives it up, and allows machine freezes; violations then are counted apart.
+// With a witness there is no such assumption: any of the two may reach it at any time, and it may die and come back.
 
 import type { CoreConfig, Index } from "../../clusterd/core/model.ts";
 import { random, type Random } from "./random.ts";
@@ -40,11 +41,14 @@ class Weather {
   /** Which side keeps the references while nothing passes. */
   side: Index = 0;
   down = 0;
+  /** Which node does not reach the witness. */
+  unwitnessed: [number, number] = [0, 0];
 
   apply(world: World): void {
     for (const link of ["private", "lan"] as const)
       for (const from of [0, 1] as const)
         world.net.loss[link][from] = this.cut[from] > 0 || this.oneLink[link] > 0 ? 1 : this.lossy;
+    for (const node of [0, 1] as const) world.net.witness[node] = this.unwitnessed[node] > 0 ? 1 : this.lossy;
     const parted = ([0, 1] as const).every((from) => world.net.loss.private[from] >= 1 && world.net.loss.lan[from] >= 1);
     for (const node of [0, 1] as const)
       world.net.references[node] = this.down > 0 || (parted && this.side !== node) ? 0 : 3;
@@ -88,6 +92,16 @@ function faults(weather: Weather): Record<string, Fault> {
     gateway: (world, _chance, duration, note) => {
       note("all references down");
       during(world, duration, () => { weather.down += 1; }, () => { weather.down -= 1; });
+    },
+    unwitnessed: (world, chance, duration, note) => {
+      const index = node(chance);
+      note(`${index} does not reach the witness`);
+      during(world, duration, () => { weather.unwitnessed[index] += 1; }, () => { weather.unwitnessed[index] -= 1; });
+    },
+    witness: (world, chance, duration, note) => {
+      note("the witness is off");
+      world.witness.stop();
+      world.schedule(chance.chance(0.5) ? chance.between(1, 500) : duration, () => { if (!world.witness.isOn) world.witness.start(world.now); });
     },
     crash: (world, chance, duration, note) => {
       const index = node(chance);
@@ -157,7 +171,11 @@ export function play({ seed, changes = {}, faults: count = 8, freezes = false }:
   const world = new World([coreConfig(0, changes), coreConfig(1, changes)], random(seed ^ 0x5eed), rates);
   const weather = new Weather();
   const menu = faults(weather);
-  const names = Object.keys(menu).filter((name) => freezes || name !== "freeze");
+  const fit = (name: string): boolean => name === "freeze" ? freezes : name === "witness" || name === "unwitnessed" ? changes.witness === true : true;
+  const names = Object.keys(menu).filter(fit);
+  // Without one, nothing is drawn for it: the seeds that once broke a rule stay what they were.
+  if (changes.witness === true) world.witness.rate = 1 + chance.between(-0.005, 0.005);
+  world.witness.start(0);
   const violations: Violation[] = [];
   const story: string[] = [];
   let hash = 0;

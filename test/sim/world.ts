@@ -1,4 +1,4 @@
-// Two nodes that run the daemon's own step() in virtual time, with a network, reference hosts and disks that obey the test.
+// Two nodes that run the daemon's own step() in virtual time, with a network, reference hosts, a witness and disks that obey the test.
 //
 // A host is its core state, its journal, and what the world outside would see of it: which identities speak. An identity
 // speaks while it is raised and neither released nor silenced: the kernel's lease closes at the end that was told last, plus
@@ -11,7 +11,9 @@ import type { CoreConfig, CoreEvent, Effect, Heartbeat, Index, JournalRecord, Li
 import { begin, step } from "../../clusterd/core/step.ts";
 import { otherOf, type State } from "../../clusterd/core/state.ts";
 import { nextWake } from "../../clusterd/core/wake.ts";
+import { witnessQuestion } from "../../clusterd/core/witness.ts";
 import type { Random } from "./random.ts";
+import { VirtualWitness } from "./witness.ts";
 
 export interface Host {
   readonly index: Index;
@@ -42,6 +44,8 @@ export interface Net {
   delay: number;
   /** Share of reference hosts that host i reaches, as a count. */
   readonly references: [number, number];
+  /** Loss between host i and the witness, each way. */
+  readonly witness: [number, number];
 }
 
 export interface Told {
@@ -65,8 +69,9 @@ export class World {
   readonly hosts: [Host, Host];
   readonly net: Net = {
     loss: { private: [0, 0], lan: [0, 0], serial: [1, 1] },
-    delay: 0.2, references: [3, 3],
+    delay: 0.2, references: [3, 3], witness: [0, 0],
   };
+  readonly witness = new VirtualWitness();
   /** Called after every event with the world as it stands. */
   onEvent: (() => void) | null = null;
   readonly #queue: Scheduled[] = [];
@@ -244,6 +249,7 @@ export class World {
         if (answered > 0) this.#later(host, 2 * this.net.delay, () => ({ kind: "references", at: at(), startedAt, answered, of: host.config.references }));
         return;
       }
+      case "ask-witness": return this.#askWitness(host);
       case "probe-identity": {
         const startedAt = at();
         const { identity, timeout } = effect;
@@ -293,6 +299,19 @@ export class World {
       case "answer":
         this.answers.set(effect.command, { ok: effect.ok, text: effect.text });
     }
+  }
+
+  #askWitness(host: Host): void {
+    if (host.state === null) return;
+    const startedAt = this.local(host);
+    const question = witnessQuestion(host.state);
+    const passes = (): boolean => !this.#random.chance(this.net.witness[host.index]);
+    const delay = (): number => this.net.delay * (0.5 + this.#random.next());
+    const number = this.witness.number();
+    if (passes()) this.schedule(delay(), () => {
+      const answered = this.witness.hear(host.index, number, question, this.now);
+      if (answered !== null && passes()) this.#later(host, answered.after + delay(), () => ({ kind: "witness", at: this.local(host), startedAt, votes: answered.votes }));
+    });
   }
 
   /** The mirror process: looks twice a second whether the peer needs a resynchronisation. */

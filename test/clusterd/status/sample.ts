@@ -17,7 +17,7 @@ export function summary(self: Index, changes: Partial<Summary> = {}): Summary {
     self, boot: "0".repeat(32),
     peer: { state: "alive", heardAgo: 12, sameConfiguration: true },
     links: [{ link: "private", state: "on-time", heardAgo: 12 }, { link: "lan", state: "on-time", heardAgo: 14 }],
-    references: { answered: 3, of: 3, majority: true, ago: 400 },
+    references: { answered: 3, of: 3, majority: true, ago: 400 }, witness: null,
     carrier: { main: true, heartbeat: true, redundant: true }, stalls: { count: 0, worst: 0 },
     identities: [identity(0, self), identity(1, self)], problems: [], ...changes,
   };
