@@ -10,14 +10,21 @@ import { execa } from "execa";
 
 import { formatProblem, loadConfig } from "../../clusterd/config/load.ts";
 import { exportBundle, importSteps, ownKeySteps } from "../../clusterd/install/keys.ts";
-import type { NodeFacts } from "./sample.ts";
+import type { NodeFacts, WitnessFacts } from "./sample.ts";
 
 const CRONTAB = new URL("../../crontab", import.meta.url);
 
 const FOLDERS = [["var/lib", 0o755], ["etc/ssh", 0o755], ["root", 0o700], ["root/.ssh", 0o700]] as const;
 
-/** Installs both nodes at once, because each gets the other's public keys. `configuration` is copied to /etc/cluster.d. */
-export async function installDisks(nodes: readonly [NodeFacts, NodeFacts], disks: readonly [string, string], configuration: string, profile: string | null): Promise<void> {
+export interface Installation {
+  /** Folder that is copied to /etc/cluster.d. */
+  readonly configuration: string;
+  readonly profile: string | null;
+  readonly witness: (WitnessFacts & { readonly key: string }) | null;
+}
+
+/** Installs both nodes at once, because each gets the other's public keys. */
+export async function installDisks(nodes: readonly [NodeFacts, NodeFacts], disks: readonly [string, string], { configuration, profile, witness }: Installation): Promise<void> {
   for (const [at, node] of nodes.entries()) {
     const disk = disks[at]!;
     // A folder of the upper layer decides the mode of the merged one.
@@ -26,6 +33,7 @@ export async function installDisks(nodes: readonly [NodeFacts, NodeFacts], disks
     cpSync(configuration, `${disk}/etc/cluster.d`, { recursive: true });
     write(disk, "etc/cron.d/clusterd", readFileSync(CRONTAB, "utf8"));
     if (profile !== null) setProfile(`${disk}/etc/cluster.d/cluster.conf`, profile);
+    if (witness !== null) setWitness(disk, witness);
   }
   write(disks[0], "srv/www/index.html", "<title>sample</title><p>A page of serv1's web server.</p>\n");
   write(disks[1], "srv/files/README", "What serv2 serves.\n");
@@ -46,6 +54,14 @@ function setProfile(file: string, profile: string): void {
   const text = readFileSync(file, "utf8");
   if (!/^profile\s*=/m.test(text)) throw new Error(`${file}: there is no line "profile =" to change`);
   writeFileSync(file, text.replace(/^profile\s*=.*$/m, `profile = ${profile}`));
+}
+
+function setWitness(disk: string, { address, port, key }: NonNullable<Installation["witness"]>): void {
+  const file = `${disk}/etc/cluster.d/cluster.conf`;
+  const text = readFileSync(file, "utf8");
+  if (!/^witness\s*=/m.test(text)) writeFileSync(file, text.replace(/^\[cluster\]$/m, `[cluster]\nwitness = ${address}:${port}`));
+  mkdirSync(`${disk}/var/lib/clusterd/keys`, { recursive: true, mode: 0o700 });
+  cpSync(key, `${disk}/var/lib/clusterd/keys/witness.key`);
 }
 
 /** As an administrator does it: each node's own keys, then each takes the other's bundle. */

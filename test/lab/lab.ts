@@ -16,8 +16,8 @@ import { Cgroup } from "./cgroup.ts";
 import { installDisks } from "./disk.ts";
 import { childrenOf, identify, inNetworkOf, isAlive, JOIN, startInGroup, until } from "./processes.ts";
 import type { Process } from "./processes.ts";
-import { readHeartbeatPort, readNodes, readReferences, readSerialBaud } from "./sample.ts";
-import type { NodeFacts } from "./sample.ts";
+import { readHeartbeatPort, readNodes, readReferences, readSerialBaud, readWitness } from "./sample.ts";
+import type { NodeFacts, WitnessFacts } from "./sample.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const HERE = `${PROJECT}/test/lab`;
@@ -45,6 +45,8 @@ interface State {
   /** The process that keeps each host's network namespace: the switch, the clients, the references. */
   readonly hosts: Readonly<Record<string, Process>>;
   readonly unplugged: readonly string[];
+  /** The pair's third voter, which runs on the reference host with its address. */
+  readonly witness: WitnessFacts | null;
 }
 
 export class Lab {
@@ -67,9 +69,14 @@ export class Lab {
     const nodes = readNodes(configuration);
     this.#makeFolders(nodes);
     this.#installPrograms();
-    this.#save({ configuration, daemon: options.daemon ?? true, hosts: {}, unplugged: [] });
-    const installing = installDisks(nodes, [this.disk(nodes[0].name), this.disk(nodes[1].name)], configuration, options.profile ?? null);
+    const profile = options.profile ?? null;
+    const witness = readWitness(configuration, profile);
+    this.#save({ configuration, daemon: options.daemon ?? true, hosts: {}, unplugged: [], witness });
+    if (witness !== null) await execa(...this.#witnessCommand(["--draw-key"]));
+    const installing = installDisks(nodes, [this.disk(nodes[0].name), this.disk(nodes[1].name)],
+      { configuration, profile, witness: witness === null ? null : { ...witness, key: `${this.folder}/witness.key` } });
     await this.#buildNetwork(nodes, readReferences(configuration));
+    if (witness !== null) await this.startWitness();
     await this.#startSniffer(nodes);
     await this.#laySerialLine(nodes);
     await installing;
@@ -170,6 +177,34 @@ export class Lab {
     await this.#switch(["nft", "flush chain bridge lab cuts"]);
     for (const port of this.#state().unplugged) await this.#switch(["ip", "link", "set", port, "up"]).catch(ignoreVanishedPort);
     this.#save({ ...this.#state(), unplugged: [] });
+  }
+
+  // ---- the pair's third voter ------------------------------------------------------------------------------------
+
+  async startWitness(): Promise<void> {
+    const { witness, hosts, configuration } = this.#state();
+    if (witness === null) throw new Error(`lab ${this.name} has no witness: cluster.conf names none`);
+    const host = `reference${readReferences(configuration).indexOf(witness.address) + 1}`;
+    const holder = hosts[host];
+    if (holder === undefined) throw new Error(`the witness ${witness.address} is none of the lab's reference hosts`);
+    const log = `${this.folder}/witness.log`;
+    const lines = (): number => existsSync(log) ? readFileSync(log, "utf8").split("witness.started").length : 1;
+    const before = lines();
+    const [program, words] = this.#witnessCommand([witness.cluster, "--port", witness.port, "--state", `${this.folder}/witness-state`]);
+    this.remember("witness", startInGroup(this.#group.child("rig"), log, ["nsenter", "-t", String(holder.pid), "-n", "--", program, ...words]));
+    await until(`the witness (see ${log})`, 10_000, () => lines() > before);
+  }
+
+  /** As by a power cut. */
+  async stopWitness(): Promise<void> {
+    const running = this.recall("witness");
+    if (running === null || !isAlive(running)) return;
+    process.kill(running.pid, "SIGKILL");
+    await until("the witness to be dead", 5000, () => !isAlive(running));
+  }
+
+  #witnessCommand(words: readonly string[]): [string, string[]] {
+    return [`${PROJECT}/clusterd/bin/clusterd`, ["witness", "--key", `${this.folder}/witness.key`, ...words]];
   }
 
   // ---- programs --------------------------------------------------------------------------------------------------

@@ -32,6 +32,22 @@ export const readReferences = (folder: string): readonly string[] =>
 /** Speed of the serial line; clusterd's default if the configuration names none. */
 export const readSerialBaud = (folder: string): string => readPairs(`${folder}/cluster.conf`).get("serial_baud") ?? "115200";
 
+/** The pair's third voter, which the lab then runs on one of its reference hosts. */
+export interface WitnessFacts {
+  readonly cluster: string;
+  readonly address: string;
+  readonly port: string;
+}
+
+/** Null when none is configured; the safety profile, which needs one, gets the last of the reference hosts. */
+export function readWitness(folder: string, profile: string | null): WitnessFacts | null {
+  const pairs = readPairs(`${folder}/cluster.conf`);
+  const said = pairs.get("witness") ?? (profile === "safety" ? readReferences(folder).at(-1) : undefined);
+  if (said === undefined) return null;
+  const [address = "", port = "694"] = said.split(":");
+  return { cluster: need(pairs, "name", `${folder}/cluster.conf`), address, port };
+}
+
 /** UDP port of the heartbeats; clusterd's default if the configuration names none. */
 export const readHeartbeatPort = (folder: string): string => readPairs(`${folder}/cluster.conf`).get("port") ?? "694";
 
