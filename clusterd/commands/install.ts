@@ -10,12 +10,13 @@ import { formatProblem, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/config.ts";
 import { reasonOf } from "../base/errors.ts";
 import { describe, run } from "../base/exec.ts";
+import { WITNESS_KEY } from "../base/paths.ts";
 import { MANIFEST, carryOut, lookAt, readManifest, writeManifest } from "../install/disk.ts";
-import { forgetSteps, importSteps, ownKeySteps, readBundle } from "../install/keys.ts";
+import { forgetSteps, importSteps, ownKeySteps, readBundle, witnessKeySteps } from "../install/keys.ts";
 import type { Step } from "../install/keys.ts";
 import { missingPrograms } from "../install/needs.ts";
 import { describeChange, planInstall, planRemoval } from "../install/plan.ts";
-import { PROGRAMS, SOURCE, wantedThings } from "../install/wanted.ts";
+import { PROGRAMS, SOURCE, wantedOnWitness, wantedThings } from "../install/wanted.ts";
 import type { Init } from "../install/wanted.ts";
 import { askDaemon } from "../status/control-client.ts";
 import { DRY_RUN, outcome } from "./command.ts";
@@ -31,13 +32,17 @@ async function install(given: Given): Promise<Outcome> {
   const root = resolve(given.value("root") ?? "/");
   const init = given.value("init") ?? detectInit(root);
   if (!isInit(init)) return outcome("usage", `--init takes systemd, sysv or none, not ${init}`);
+  const witness = given.value("witness");
+  if (witness !== undefined && !/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(witness)) return outcome("usage", `--witness takes the name of a pair, as cluster.conf has it, not "${witness}"`);
+  if (witness !== undefined && given.value("peer-keys") !== undefined) return outcome("usage", "--witness makes this server a third machine, --peer-keys a node: which of the two?");
   const { node, config, problem } = configOf(root, given);
-  const scheduler = config?.cluster.scheduler ?? "cron";
-  const plan = planInstall(wantedThings({ source: SOURCE, init, scheduler }), (path) => lookAt(root, path), readManifest(root));
+  const scheduler = witness !== undefined ? "builtin" : config?.cluster.scheduler ?? "cron";
+  const wanted = witness !== undefined ? wantedOnWitness({ source: SOURCE, init }, witness) : wantedThings({ source: SOURCE, init, scheduler });
+  const plan = planInstall(wanted, (path) => lookAt(root, path), readManifest(root));
   const peerKeys = given.value("peer-keys");
   const imported = peerKeys === undefined ? { ok: true as const, steps: [] } : peerSteps(peerKeys, root, config, problem, false);
   if (!imported.ok) return outcome("refused", imported.text);
-  const keys = [...ownKeySteps(root, node, peerKeys !== undefined), ...imported.steps];
+  const keys = witness !== undefined ? witnessKeySteps(root) : [...ownKeySteps(root, node, peerKeys !== undefined), ...imported.steps];
   if (plan.refusals.length > 0) return outcome("refused", [...plan.refusals, "Nothing was done."].join("\n"), { refusals: plan.refusals });
 
   const units = plan.changes.some((change) => "wanted" in change && change.wanted.path.startsWith("/etc/systemd/"));
@@ -47,13 +52,13 @@ async function install(given: Given): Promise<Outcome> {
     ...(units ? [{ what: "run     systemctl daemon-reload", act: daemonReload }] : []),
   ];
   const lines = [...plan.changes.map(describeChange), ...[...keys, ...told].map(({ what }) => what)];
-  const notes = [...plan.notes, ...missingPrograms(root, scheduler)];
+  const notes = [...plan.notes, ...(witness !== undefined ? [] : missingPrograms(root, scheduler))];
   if (!given.flag("dry-run")) {
     carryOut(root, plan.changes);
     writeManifest(root, plan.manifest);
     for (const { act } of [...keys, ...told]) await act();
   }
-  const next = lines.length === 0 ? [] : nextSteps(init, root, problem);
+  const next = lines.length === 0 ? [] : witness !== undefined ? nextOnWitness(init, witness) : nextSteps(init, root, problem);
   const text = [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), given.flag("dry-run") ? "Nothing was done." : verdict(lines), ...next].join("\n");
   return outcome("ok", text, { root, init, dry_run: given.flag("dry-run"), changes: lines, notes });
 }
@@ -121,6 +126,14 @@ function nextSteps(init: Init, root: string, problem: string | null): readonly s
   ];
 }
 
+const nextOnWitness = (init: Init, cluster: string): readonly string[] => [
+  "",
+  "Next:",
+  `  scp ${WITNESS_KEY} to the same place on both nodes: it is a secret of the three`,
+  `  ${init === "systemd" ? `systemctl start clusterd-witness@${cluster}` : `clusterd witness ${cluster} &      (and at each boot)`}`,
+  "  witness = ADDRESS of this machine, in cluster.conf on both nodes; then restart clusterd there",
+];
+
 async function uninstall(given: Given): Promise<Outcome> {
   const root = resolve(given.value("root") ?? "/");
   if (root === "/" && (await askDaemon({ ask: "status" })).ok) return outcome("refused", "clusterd runs on this node: stop it first (`systemctl stop clusterd clusterd-mirror`), so that it hands over what it holds");
@@ -156,8 +169,8 @@ const LIST = ["--list", "show each program file, not only their number"] as cons
 export const INSTALL_COMMANDS: readonly Command[] = [
   {
     usage: "install", run: install, summary: "make this server a node: programs, init files, cron file, folders, keys",
-    options: [DRY_RUN, ROOT, NODE, ["--init <kind>", "systemd, sysv or none (default: what this server has)"], ["--peer-keys <file>", "take the other node's keys too, as `clusterd keys import` does"], LIST],
-    examples: [["clusterd/bin/clusterd install --dry-run", "from an unpacked release: what would be done"], ["clusterd install --peer-keys serv1.keys", "on the second node, with the bundle of the first"]],
+    options: [DRY_RUN, ROOT, NODE, ["--init <kind>", "systemd, sysv or none (default: what this server has)"], ["--witness <pair>", "make it the third machine of this pair instead: programs, its unit, its key"], ["--peer-keys <file>", "take the other node's keys too, as `clusterd keys import` does"], LIST],
+    examples: [["clusterd/bin/clusterd install --dry-run", "from an unpacked release: what would be done"], ["clusterd install --peer-keys serv1.keys", "on the second node, with the bundle of the first"], ["clusterd/bin/clusterd install --witness sample", "on a third machine: the witness of the pair named sample"]],
     exits: ["ok", "usage", "refused"],
   },
   {

@@ -53,6 +53,15 @@ export function ownKeySteps(root: string, node: string, withoutHeartbeat: boolea
   return [...pairs, ...heartbeat];
 }
 
+/** On the third machine: the witness's own key, which the nodes get by scp. */
+export function witnessKeySteps(root: string): readonly Step[] {
+  const path = keyPath(root, "witness.key");
+  return existsSync(path) ? [] : [{
+    what: `make    ${KEYS}/witness.key (the secret of the pair and its witness)`,
+    act: () => { const made = createKey(path); if (!made.ok) throw new Error(made.reason); },
+  }];
+}
+
 async function makePair(path: string, comment: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const made = await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path], { timeout: 30_000 });

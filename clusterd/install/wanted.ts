@@ -35,13 +35,29 @@ export interface What {
   readonly scheduler: ClusterConfig["scheduler"];
 }
 
+const witnessUnit = (cluster: string): string => `clusterd-witness@${cluster}.service`;
+
+/** On the third machine: the same programs, and one unit for the pair named `cluster`. */
+export function wantedOnWitness({ source, init }: Pick<What, "source" | "init">, cluster: string): readonly Wanted[] {
+  const template = "/etc/systemd/system/clusterd-witness@.service";
+  const from = join(source, "clusterd/install/clusterd-witness@.service");
+  return [
+    ...FOLDERS.filter(([path]) => path.startsWith("/var/lib/") || path.startsWith("/var/cache/")).map(([path, mode]): Wanted => ({ kind: "folder", path, mode })),
+    ...programs(source), ...links(source),
+    ...(init !== "systemd" ? [] : [
+      { kind: "file", path: template, mode: 0o644, from, sha: hashFile(from) } as const,
+      { kind: "link", path: `/etc/systemd/system/multi-user.target.wants/${witnessUnit(cluster)}`, target: template } as const,
+    ]),
+  ];
+}
+
 /** In the order in which it is made: folders before what is in them. */
 export function wantedThings({ source, init, scheduler }: What): readonly Wanted[] {
   const file = (from: string, path: string, mode: number, yours = false): Wanted => ({ kind: "file", path, mode, from, sha: hashFile(from), ...(yours && { yours }) });
   return [
     ...FOLDERS.map(([path, mode]): Wanted => ({ kind: "folder", path, mode })),
     ...programs(source),
-    ...Object.entries(commands(source)).map(([name, at]): Wanted => ({ kind: "link", path: `/usr/sbin/${name}`, target: `${PROGRAMS}/${at}` })),
+    ...links(source),
     ...(init !== "systemd" ? [] : UNITS.flatMap((unit): Wanted[] => [
       file(join(source, "clusterd/install", unit), `/etc/systemd/system/${unit}`, 0o644),
       { kind: "link", path: `/etc/systemd/system/multi-user.target.wants/${unit}`, target: `/etc/systemd/system/${unit}` },
@@ -53,6 +69,9 @@ export function wantedThings({ source, init, scheduler }: What): readonly Wanted
     ...(scheduler === "cron" ? [file(join(source, "crontab"), "/etc/cron.d/clusterd", 0o644, true)] : []),
   ];
 }
+
+const links = (source: string): readonly Wanted[] =>
+  Object.entries(commands(source)).map(([name, at]) => ({ kind: "link", path: `/usr/sbin/${name}`, target: `${PROGRAMS}/${at}` }));
 
 /** The commands of package.json: name and place in the tree. */
 const commands = (source: string): Readonly<Record<string, string>> =>
