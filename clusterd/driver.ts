@@ -6,7 +6,7 @@
 import { monotonicNow, type Instant } from "./base/time.ts";
 import { beatOf } from "./core/beat.ts";
 import type { CoreConfig, CoreEvent, Effect, Heartbeat, Index, JournalRecord, Verb, WitnessQuestion } from "./core/model.ts";
-import { step, type Decision } from "./core/step.ts";
+import { advance, type Decision } from "./core/step.ts";
 import type { State } from "./core/state.ts";
 import { nextWake } from "./core/wake.ts";
 import { witnessQuestion } from "./core/witness.ts";
@@ -74,9 +74,7 @@ export class Driver {
   /** Something happened just now. */
   happened(event: Unstamped, at: Instant = monotonicNow()): void {
     if (this.#stopped) return;
-    const decision = step(this.#state, { ...event, at } as CoreEvent);
-    this.#state = decision.state;
-    this.#perform(decision.effects);
+    this.#perform(advance(this.#state, { ...event, at } as CoreEvent));
     this.#arm();
   }
 

@@ -34,9 +34,7 @@ const journalOf = (state: State): JournalRecord => ({
 /** A heartbeat with the state as it is when the effect is carried out. The moment is dated now: earlier is safe, later is not. */
 export function say({ state, effects }: Pick<Scene, "state" | "effects">): void {
   state.seq += 1;
-  const sentAt = state.sentAt.slice();
-  sentAt[state.seq % sentAt.length] = state.now;
-  state.sentAt = sentAt;
+  state.sentAt[state.seq % state.sentAt.length] = state.now;
   for (const holding of state.holdings)
     if (holding.claimHeard !== null && holding.claimHeard.askedAt === null) holding.claimHeard = { ...holding.claimHeard, askedAt: state.now };
   effects.push({ kind: "send", seq: state.seq });

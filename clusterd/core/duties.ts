@@ -1,13 +1,12 @@
 // What is due whatever happened: heartbeats, questions to the arbiter, lease renewals, votes and flags that follow from
 // what was heard, good-byes, and the news that people want.
 
-import { peerInSync } from "./beat.ts";
 import { remember, say, type Scene } from "./actions.ts";
-import { FAILBACK_TRIES, claimObstacle, failbackObstacle, isAway, triesSpent } from "./guards.ts";
+import { failbackObstacle, isAway } from "./guards.ts";
 import { arbiterInterval, hasLease, holds, leaseEnd } from "./lease.ts";
-import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
+import { inContact } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
-import { roundTolerance } from "./signals.ts";
+import { news } from "./news.ts";
 import type { State } from "./state.ts";
 import { askWitness } from "./witness.ts";
 
@@ -15,6 +14,8 @@ interface Context {
   readonly state: State;
   readonly effects: Effect[];
   readonly event: CoreEvent;
+  /** A heartbeat that says something new. */
+  readonly heard: boolean;
 }
 
 const BOTH = [0, 1] as const;
@@ -35,37 +36,41 @@ export function duties(context: Context): void {
 
 /** Records that follow from what the peer says, without a change of role. */
 function flags(context: Context, identity: Index): void {
-  const { state, event } = context;
+  const { state, heard } = context;
   const holding = state.holdings[identity];
   const said = state.peer.beat;
   if (said === null) return;
   const theirs = said.identities[identity];
   const record = holding.pending?.record ?? holding.record;
-  const change = (changes: Partial<IdentityRecord>): void => remember({ ...context, identity, holding }, { ...record, ...changes });
   // A standing vote ends here first, and only then does the peer forget its promise: also while another record is being written.
-  if (event.kind === "heard" && !said.leaving && record.standing) return change({ standing: false });
+  if (heard && !said.leaving && record.standing) return change(context, identity, { standing: false });
   if (holding.pending !== null) return;
   // A clean leave is a standing vote for whoever owns, also when the good-bye came while something else was being written.
-  if (said.leaving && theirs.promised && holds(holding) && !record.standing && state.peer.hello === null) return change({ standing: true });
-  if (event.kind !== "heard" || !inContact(state)) return;
+  if (said.leaving && theirs.promised && holds(holding) && !record.standing && state.peer.hello === null) return change(context, identity, { standing: true });
+  if (!heard || !inContact(state)) return;
   const forgets = record.promised && !theirs.standing && state.leaving === null;
   const resynchronised = theirs.role === "owner" && theirs.inSync && theirs.epoch === record.epoch && !theirs.standing;
   if (forgets || (record.stale && resynchronised))
-    change({ promised: record.promised && !forgets, stale: record.stale && !resynchronised });
+    change(context, identity, { promised: record.promised && !forgets, stale: record.stale && !resynchronised });
+}
+
+function change(context: Context, identity: Index, changes: Partial<IdentityRecord>): void {
+  const holding = context.state.holdings[identity];
+  remember({ ...context, identity, holding }, { ...(holding.pending?.record ?? holding.record), ...changes });
 }
 
 /** An owner that hears a claim objects at once; the time in which it must be heard counts from that heartbeat. */
 function answerClaims({ state, effects }: Context): void {
-  const unanswered = state.holdings.some((holding) => holds(holding) && holding.claimHeard !== null && holding.claimHeard.askedAt === null);
-  if (unanswered) say({ state, effects });
+  for (const holding of state.holdings)
+    if (holding.claimHeard !== null && holding.claimHeard.askedAt === null && holds(holding)) return say({ state, effects });
 }
 
 /** Node 1 keeps time with node 0 and answers its heartbeat rather than wake for one of its own a moment later: half the
  *  wakings, and echoes that are a round trip old instead of a keepalive. Its own timer goes on when node 0 does not; it is slower by
  *  so little that it comes due while the answer is still on its way, and costs no waking of its own either. */
-function keepalive({ state, effects, event }: Context): void {
+function keepalive({ state, effects, heard }: Context): void {
   const { keepalive: interval } = state.config.timing;
-  const inTime = state.config.self === 1 && event.kind === "heard" && state.peer.heardAt === state.now && state.nextBeatAt - state.now <= interval / 2;
+  const inTime = state.config.self === 1 && heard && state.peer.heardAt === state.now && state.nextBeatAt - state.now <= interval / 2;
   if (state.now < state.nextBeatAt && !inTime) return;
   say({ state, effects });
   const pause = state.config.self === 1 ? FOLLOWING * interval : interval;
@@ -128,49 +133,3 @@ function leave(context: Context): void {
   say({ state, effects });
   effects.push({ kind: "answer", command: state.leaving.command, ok: true, text: "nothing is held here any more" });
 }
-
-/** Tells people what changed since they were last told. */
-function news({ state, effects }: Context): void {
-  if (state.now < state.newsAt) return;
-  state.newsAt = state.now + 2 * state.config.timing.keepalive;
-  const tell = (topic: string, now: string, level: "info" | "warn" | "alarm", because: string, identity: Index | null = null): void => {
-    if (state.told[topic] === now) return;
-    const first = state.told[topic] === undefined;
-    state.told = { ...state.told, [topic]: now };
-    if (!first || level !== "info") effects.push({ kind: "tell", level, event: topic, identity, because });
-  };
-  const peer = peerState(state);
-  if (peer !== "late") tell("peer", peer, peer === "silent" ? "alarm" : "info", `the peer is ${peer}`);
-  for (const link of linksOf(state)) {
-    const carries = linkState(state, link);
-    if (carries === "on-time") tell(`link.${link}`, carries, "info", `heartbeats arrive on the ${link} link again`);
-    if (carries === "silent" && !isSilent(state)) tell(`link.${link}`, carries, "warn", `no heartbeat on the ${link} link; nothing else changes`);
-  }
-  const same = sameConfiguration(state);
-  if (same !== null) tell("configuration", String(same), same ? "info" : "alarm",
-    same ? "the configurations of the two nodes agree" : "the configurations of the two nodes differ: no takeover until they agree");
-  if (state.config.references > 0 && state.references.agreedAt > Number.NEGATIVE_INFINITY) {
-    const reached = state.now - Math.max(state.references.agreedAt, state.wokeAt) <= 2_500 + roundTolerance(state);
-    tell("references", String(reached), reached ? "info" : "alarm", reached ? "a majority of the reference hosts answers" : "no majority of the reference hosts answers");
-  }
-  if (state.config.witness) {
-    const reached = state.now - Math.max(state.witness.answeredAt, state.startedAt, state.wokeAt) <= 2_500 + roundTolerance(state);
-    tell("witness", String(reached), reached ? "info" : "alarm", reached ? "the witness answers" : "the witness does not answer");
-  }
-  for (const identity of BOTH) {
-    const holding = state.holdings[identity];
-    if (holding.role === "standby" && state.peer.boot !== null && isSilent(state)) {
-      const obstacle = claimObstacle(state, identity);
-      if (obstacle !== null) tell(`waits.${identity}`, obstacle, "alarm", `silent peer, but no takeover: ${obstacle}`, identity);
-    } else if ((state.told[`waits.${identity}`] ?? "") !== "") state.told = { ...state.told, [`waits.${identity}`]: "" };
-    if (state.config.failback === "auto" && isAway(state, identity)) {
-      const spent = triesSpent(holding) >= FAILBACK_TRIES;
-      tell(`failback.${identity}`, spent ? "stopped" : "on", spent ? "alarm" : "info", spent
-        ? `${FAILBACK_TRIES} automatic failbacks within an hour did not last: it stays here until a person says \`clusterd failback\`, or \`clusterd clear\` here`
-        : "it goes home by itself again", identity);
-    }
-    if (holding.role === "owner") tell(`redundancy.${identity}`, String(peerInSync(state, identity)), "info",
-      peerInSync(state, identity) ? "the peer has every file version: it may take over" : "the peer has to be resynchronised before it may take over", identity);
-  }
-}
-

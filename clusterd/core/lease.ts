@@ -46,14 +46,16 @@ export function takesTheVote(state: State, identity: Index): boolean {
 /** How often the arbiter is asked: each keepalive while it matters, D/4 by a lone owner, once a second otherwise. */
 export function arbiterInterval(state: State): Duration {
   const { timing } = state.config;
-  if (state.holdings.some((holding) => holding.role === "claiming" || holding.role === "acquiring")) return timing.keepalive;
-  const holding = state.holdings.filter((each) => holds(each));
-  if (holding.length === 0) return 1000;
+  const [first, second] = state.holdings;
+  if (contends(first) || contends(second)) return timing.keepalive;
+  if (!holds(first) && !holds(second)) return 1000;
   if (isSilent(state) && silence(state) > timing.deadtime + timing.claim) return timing.lease / 4;
-  const newest = Math.max(...holding.map((each) => each.ackedAt));
+  const newest = Math.max(holds(first) ? first.ackedAt : NEVER, holds(second) ? second.ackedAt : NEVER);
   // An echo travels with the peer's next heartbeat, so it is up to 2h old when all is well.
   return state.now - newest > 2.5 * timing.keepalive ? timing.keepalive : 1000;
 }
+
+const contends = (holding: Holding): boolean => holding.role === "claiming" || holding.role === "acquiring";
 
 /** The lease begins with the decision to own, while its epoch is being written: votes that run out meanwhile are not revived later. */
 export const hasLease = (holding: Holding): boolean => holding.role === "acquiring" || holds(holding);

@@ -5,7 +5,7 @@
 
 import { isMajority } from "./lease.ts";
 import { isSilent, stallBetween } from "./liveness.ts";
-import { LINKS, type CoreEvent, type Heartbeat, type Index, type LinkName } from "./model.ts";
+import { LINKS, type CoreEvent, type Heartbeat, type Index, type LinkName, type Role } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
 import { countWitness } from "./witness.ts";
 
@@ -19,7 +19,7 @@ export function passTime(state: State, event: CoreEvent): void {
   const at = Math.max(event.at, state.now);
   const stall = stallBetween(state.now, at, state.config.timing.keepalive);
   state.now = at;
-  if ("wall" in event) state.wall = event.wall;
+  if (event.kind === "tick" || event.kind === "heard" || event.kind === "start") state.wall = event.wall;
   if (stall === null) return;
   state.wokeAt = at;
   state.stalls = { count: state.stalls.count + 1, worst: Math.max(state.stalls.worst, stall) };
@@ -84,8 +84,9 @@ function sentAt(state: State, seq: number): number {
   return seq > state.seq || seq <= state.seq - remembered || seq < 1 ? NEVER : (state.sentAt[seq % remembered] ?? NEVER);
 }
 
-/** Roles in which the peer's echo is no acknowledgement of our ownership: it contests or holds the identity itself. */
-const CONTESTS = new Set(["claiming", "acquiring", "raising", "owner", "freezing"]);
+/** Is the peer's echo no acknowledgement of our ownership, because it contests or holds the identity itself? */
+const contests = (role: Role): boolean =>
+  role === "owner" || role === "claiming" || role === "acquiring" || role === "raising" || role === "freezing";
 
 function countEcho(state: State, beat: Heartbeat): void {
   if (beat.echo === null || beat.echo.boot !== state.boot) return;
@@ -96,7 +97,7 @@ function countEcho(state: State, beat: Heartbeat): void {
     state.peer.contactAt = state.now;
   }
   for (const identity of [0, 1] as const)
-    if (!CONTESTS.has(beat.identities[identity].role)) state.holdings[identity].ackedAt = Math.max(state.holdings[identity].ackedAt, moment);
+    if (!contests(beat.identities[identity].role)) state.holdings[identity].ackedAt = Math.max(state.holdings[identity].ackedAt, moment);
 }
 
 function noticeClaim(state: State, holding: Holding, identity: Index): void {

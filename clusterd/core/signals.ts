@@ -10,11 +10,11 @@ import { NEVER, type Holding, type State } from "./state.ts";
 import { isOutdated } from "./witness.ts";
 
 export const CONDITIONS = [
-  "lease-over", "node-failed", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact",
+  "peer-heard", "lease-over", "node-failed", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact",
   "lan-lost", "home-steady", "overdue", "solo",
 ] as const;
 export const OUTCOMES = [
-  "peer-heard", "offer", "persisted", "persist-failed", "raised", "raise-failed", "released", "release-failed",
+  "offer", "persisted", "persist-failed", "raised", "raise-failed", "released", "release-failed",
   "services-started", "services-stopped", "passed", "pass-failed", "own-mac-heard", "hand-over", "force-own", "confirm-dead", "leave", "clear",
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
@@ -40,7 +40,9 @@ export const roundTolerance = (state: State): number => 3 * state.config.timing.
 
 type Test = (state: State, holding: Holding, identity: Index) => boolean;
 
-const TESTS: Record<Condition, Test> = {
+/** Does the condition hold for this identity now? */
+export const TESTS: Readonly<Record<Condition, Test>> = {
+  "peer-heard": (state) => state.peer.heardAt === state.now,
   "lease-over": (state, holding) => hasLease(holding) && state.now >= holding.leaseUntil,
   "node-failed": (state, holding) => holds(holding) && state.failed !== null,
   "guard-missing": (state, holding) => holds(holding) && !state.guard.present,
@@ -71,25 +73,31 @@ const TESTS: Record<Condition, Test> = {
 function isWorse(state: State): boolean {
   const { beat } = state.peer;
   const { agreedAt } = state.references;
+  if (state.now - agreedAt <= SHORT_LIMIT) return false; // the usual case, first
   return agreedAt !== NEVER && state.now - Math.max(agreedAt, state.wokeAt, state.peer.aliveSince) > SHORT_LIMIT && beat !== null && beat.references !== 255 && isMajority(beat.references, state.config.references);
 }
 
-export const conditionHolds = (condition: Condition, state: State, identity: Index): boolean =>
-  TESTS[condition](state, state.holdings[identity], identity);
+export interface Outcome {
+  readonly identity: Index;
+  readonly signal: Signal;
+}
+
+const BOTH = [0, 1] as const;
 
 /** The outcome signals of an event, with the identity they concern. */
-export function outcomesOf(event: CoreEvent, state: State): readonly (readonly [Index, Signal])[] {
+export function outcomesOf(event: CoreEvent, state: State): readonly Outcome[] {
   switch (event.kind) {
-    case "heard": return heardOutcomes(state);
+    case "heard": return isOffered(state, 0) || isOffered(state, 1)
+      ? BOTH.filter((identity) => isOffered(state, identity)).map((identity) => ({ identity, signal: "offer" })) : NONE;
     case "persisted":
     case "persist-failed":
-      return ([0, 1] as const).filter((i) => touches(state.holdings[i], event.write, event.kind)).map((i) => [i, event.kind] as const);
-    case "passed": return [[event.identity, event.ok ? "passed" : "pass-failed"]];
+      return BOTH.filter((identity) => touches(state.holdings[identity], event.write, event.kind)).map((identity) => ({ identity, signal: event.kind }));
+    case "passed": return [{ identity: event.identity, signal: event.ok ? "passed" : "pass-failed" }];
     case "raised": case "raise-failed": case "released": case "release-failed":
     case "services-started": case "services-stopped": case "own-mac-heard":
-      return [[event.identity, event.kind]];
+      return [{ identity: event.identity, signal: event.kind }];
     case "command": return commandOutcomes(event);
-    default: return [];
+    default: return NONE;
   }
 }
 
@@ -97,28 +105,21 @@ export function outcomesOf(event: CoreEvent, state: State): readonly (readonly [
 const touches = (holding: Holding, write: number, kind: "persisted" | "persist-failed"): boolean =>
   kind === "persist-failed" ? holding.pending !== null : holding.confirmed === write;
 
-function heardOutcomes(state: State): readonly (readonly [Index, Signal])[] {
-  const found: (readonly [Index, Signal])[] = [];
-  for (const identity of [0, 1] as const) {
-    const holding = state.holdings[identity];
-    const said = state.peer.beat?.identities[identity];
-    if (said === undefined) continue;
-    found.push([identity, "peer-heard"]);
-    const known = holding.pending?.record ?? holding.record;
-    if (said.offer > Math.max(known.epoch, known.offered)) found.push([identity, "offer"]);
-  }
-  return found;
+const NONE: readonly Outcome[] = [];
+
+/** An offer that goes beyond all that is known here. */
+function isOffered(state: State, identity: Index): boolean {
+  const said = state.peer.beat?.identities[identity];
+  if (said === undefined || said.offer === 0) return false;
+  const known = state.holdings[identity].pending?.record ?? state.holdings[identity].record;
+  return said.offer > Math.max(known.epoch, known.offered);
 }
 
-function commandOutcomes(event: CoreEvent & { kind: "command" }): readonly (readonly [Index, Signal])[] {
-  const both = [0, 1] as const;
-  switch (event.verb) {
+function commandOutcomes({ verb, identity }: CoreEvent & { kind: "command" }): readonly Outcome[] {
+  switch (verb) {
     case "switchover": case "failback": case "handover":
-      return event.identity === null ? [] : [[event.identity, "hand-over"]];
-    case "force-own": return event.identity === null ? [] : [[event.identity, "force-own"]];
-    case "confirm-dead": case "leave": case "clear": {
-      const verb = event.verb;
-      return both.map((i) => [i, verb] as const);
-    }
+      return identity === null ? NONE : [{ identity, signal: "hand-over" }];
+    case "force-own": return identity === null ? NONE : [{ identity, signal: verb }];
+    case "confirm-dead": case "leave": case "clear": return BOTH.map((each) => ({ identity: each, signal: verb }));
   }
 }

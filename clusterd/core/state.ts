@@ -1,4 +1,4 @@
-// All that the brain remembers between two events. Plain data; a step works on a copy (copyState) and returns it.
+// All that the brain remembers between two events. Plain data; step() works on a copy (copyState) and returns it.
 
 import type { Instant, WallTime } from "../base/time.ts";
 import type { CoreConfig, Heartbeat, IdentityRecord, IdentitySummary, Index, LinkName, Role, WitnessVote } from "./model.ts";
@@ -95,6 +95,8 @@ export interface Holding {
   failbacks: { readonly count: number; readonly at: Instant };
   /** In memory only, at home: a person moved it away. */
   moved: boolean;
+  /** The event that people were told last of this identity. */
+  told: string;
 }
 
 export interface State {
@@ -108,7 +110,7 @@ export interface State {
   stalls: { readonly count: number; readonly worst: number };
   seq: number;
   nextBeatAt: Instant;
-  sentAt: readonly Instant[];
+  readonly sentAt: Instant[];
   write: number;
   peer: Peer;
   /** Newest asking, newest majority, and the newest round that anybody answered. */
@@ -122,7 +124,8 @@ export interface State {
   /** Leaving: the command that asked for it, and whether good-byes go out already. */
   leaving: { readonly command: number; readonly promised: boolean } | null;
   failed: string | null;
-  told: Record<string, string>;
+  /** By topic of news.ts: what people were told last. */
+  told: readonly (string | undefined)[];
   /** People are told of links, peer and arbiter no more often than every other keepalive. */
   newsAt: Instant;
   holdings: [Holding, Holding];
@@ -134,8 +137,9 @@ export const EMPTY_RECORD: IdentityRecord = {
 
 const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holding => ({
   role: "waiting", since: at, sinceWall: wall, because: "the daemon has just started: nothing is raised before the peer was heard",
-  record, pending: null, confirmed: 0, ackedAt: NEVER, witness: { verdict: "idle", epoch: 0, grantedAt: NEVER }, leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
-  heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, services: "stopped",
+  record, pending: null, confirmed: 0, ackedAt: NEVER, witness: { verdict: "idle", epoch: 0, grantedAt: NEVER },
+  leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
+  heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, services: "stopped", told: "",
   steadySince: null, failbacks: { count: 0, at: NEVER }, moved: false,
 });
 
@@ -151,7 +155,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
     witness: { askedAt: NEVER, answeredAt: NEVER, said: "" },
     carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
     guard: { present: false, reason: "the dead-man process has not started yet" },
-    leaving: null, failed: null, told: {}, newsAt: at,
+    leaving: null, failed: null, told: [], newsAt: at,
     holdings: [newHolding(records[0], at, wall), newHolding(records[1], at, wall)],
   };
 }
@@ -160,6 +164,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
 export function copyState(state: State): State {
   return {
     ...state,
+    sentAt: state.sentAt.slice(),
     peer: { ...state.peer, links: { ...state.peer.links }, linkSeq: { ...state.peer.linkSeq } },
     references: { ...state.references },
     carrier: { ...state.carrier },

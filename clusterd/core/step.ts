@@ -1,14 +1,14 @@
 // Everything the daemon decides is decided here: one event in, the next state, effects and reasons out.
 //
-// Pure: the same state and event give the same decision; the given state is not changed. Never throws for anything the
-// network or the peer may do: an unknown situation is a row of the table, not an exception.
+// Pure: the same state and event give the same decision; step() does not change the given state, advance() changes nothing
+// else. Never throws for anything the network or the peer may do: an unknown situation is a row of the table, not an exception.
 
 import { ACTIONS, type Scene } from "./actions.ts";
 import { duties } from "./duties.ts";
 import { GUARDS } from "./guards.ts";
-import type { CoreConfig, CoreEvent, Effect, IdentityRecord, Index, Role } from "./model.ts";
+import { ROLES, type CoreConfig, type CoreEvent, type Effect, type IdentityRecord, type Index, type Role } from "./model.ts";
 import { observe, passTime } from "./observe.ts";
-import { conditionHolds, CONDITIONS, outcomesOf, type Signal } from "./signals.ts";
+import { CONDITIONS, outcomesOf, TESTS, type Condition, type Signal } from "./signals.ts";
 import { copyState, EMPTY_RECORD, initialState, otherOf, type State } from "./state.ts";
 import { TABLE, type Cell, type Row } from "./table.ts";
 
@@ -39,25 +39,62 @@ function recordsAtStart(config: CoreConfig, event: CoreEvent & { kind: "start" }
 
 export function step(before: State, event: CoreEvent): Decision {
   const state = copyState(before);
+  return { state, effects: advance(state, event) };
+}
+
+/** step() without the copy, for who keeps no state but the newest: the driver's every event would make 1 kB of garbage. */
+export function advance(state: State, event: CoreEvent): readonly Effect[] {
   const effects: Effect[] = [];
   passTime(state, event);
   // Before anything the event may say: what arrives after the lease's end cannot revive it.
-  for (const identity of BOTH) if (conditionHolds("lease-over", state, identity)) follow(state, effects, event, identity, "lease-over");
+  for (const identity of BOTH) if (TESTS["lease-over"](state, state.holdings[identity], identity)) follow(state, effects, event, identity, "lease-over");
   // The copy of a heartbeat that came over another link first changes nothing but that link's mark.
-  if (!observe(state, event)) return { state, effects };
-  for (const [identity, signal] of outcomesOf(event, state)) follow(state, effects, event, identity, signal);
-  for (const condition of CONDITIONS)
-    for (const identity of BOTH) if (conditionHolds(condition, state, identity)) follow(state, effects, event, identity, condition);
-  duties({ state, effects, event });
-  return { state, effects };
+  if (!observe(state, event)) return effects;
+  for (const { identity, signal } of outcomesOf(event, state)) follow(state, effects, event, identity, signal);
+  for (const identity of BOTH) watch(state, effects, event, identity);
+  duties({ state, effects, event, heard: event.kind === "heard" });
+  return effects;
 }
 
 const BOTH = [0, 1] as const;
 
+interface Watch {
+  readonly condition: Condition;
+  readonly place: number;
+  readonly holds: (typeof TESTS)[Condition];
+  readonly rows: readonly Row[];
+}
+
+const watchesOf = (role: Role): readonly Watch[] => CONDITIONS.flatMap((condition, place) => {
+  const cell: Cell = TABLE[role][condition];
+  return "ignored" in cell ? [] : [{ condition, place, holds: TESTS[condition], rows: cell }];
+});
+
+/** By role, the conditions that its part of the table does not ignore: the others need not be looked at. */
+const WATCHED = Object.fromEntries(ROLES.map((role) => [role, watchesOf(role)])) as Readonly<Record<Role, readonly Watch[]>>;
+
+/** Follows each condition that holds, in the order of CONDITIONS, as the role that the identity has by then. */
+function watch(state: State, effects: Effect[], event: CoreEvent, identity: Index): void {
+  const holding = state.holdings[identity];
+  let watched = WATCHED[holding.role];
+  for (let next = 0; next < watched.length; next += 1) {
+    const { condition, place, holds, rows } = watched[next] as Watch;
+    if (!holds(state, holding, identity)) continue;
+    const { role } = holding;
+    take(state, effects, event, identity, condition, firstOf(rows, state, identity));
+    if (holding.role === role) continue;
+    watched = WATCHED[holding.role];
+    next = watched.filter((each) => each.place <= place).length - 1;
+  }
+}
+
 /** Looks the signal up for the identity's role and takes the first row whose guard holds. */
 function follow(state: State, effects: Effect[], event: CoreEvent, identity: Index, signal: Signal): void {
+  take(state, effects, event, identity, signal, rowFor(state, identity, signal));
+}
+
+function take(state: State, effects: Effect[], event: CoreEvent, identity: Index, signal: Signal, row: Row | null): void {
   const holding = state.holdings[identity];
-  const row = rowFor(state, identity, signal);
   if (row === null || (row.to === holding.role && row.do.length === 0)) return;
   const from: Role = holding.role;
   const scene: Scene = { state, holding, identity, event, effects };
@@ -72,10 +109,9 @@ function follow(state: State, effects: Effect[], event: CoreEvent, identity: Ind
 }
 
 /** A row that is taken again and again (a claim that keeps breaking) is told once, until something else happens. */
-function tellOnce({ state, effects, identity, event }: Scene, told: string, row: Row): void {
-  const topic = `row.${identity}`;
-  if (state.told[topic] === told) return;
-  state.told = { ...state.told, [topic]: told };
+function tellOnce({ holding, effects, identity, event }: Scene, told: string, row: Row): void {
+  if (holding.told === told) return;
+  holding.told = told;
   const detail = "reason" in event ? event.reason : "detail" in event ? event.detail : "";
   const because = detail === "" ? row.because : `${row.because} (${detail})`;
   effects.push({ kind: "tell", level: row.level ?? "info", event: told, identity, because });
@@ -83,9 +119,12 @@ function tellOnce({ state, effects, identity, event }: Scene, told: string, row:
 
 /** The row that the table has for this situation; null when the signal is ignored. Also what `clusterd explain` asks. */
 export function rowFor(state: State, identity: Index, signal: Signal): Row | null {
-  const holding = state.holdings[identity];
-  const cell: Cell = TABLE[holding.role][signal];
-  if ("ignored" in cell) return null;
-  return cell.find((row) => GUARDS[row.when](state, holding, identity)) ?? null;
+  const cell: Cell = TABLE[state.holdings[identity].role][signal];
+  return "ignored" in cell ? null : firstOf(cell, state, identity);
+}
+
+function firstOf(rows: readonly Row[], state: State, identity: Index): Row | null {
+  for (const row of rows) if (row.when === "otherwise" || GUARDS[row.when](state, state.holdings[identity], identity)) return row;
+  return null;
 }
 

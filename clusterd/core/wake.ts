@@ -6,18 +6,17 @@ import type { State } from "./state.ts";
 
 export function nextWake(state: State): Instant {
   const { timing } = state.config;
-  const moments: Instant[] = [state.nextBeatAt];
-  const later = (moment: Instant): void => {
-    if (moment > state.now && Number.isFinite(moment)) moments.push(moment);
-  };
-  later(Math.max(state.peer.heardAt, state.wokeAt) + timing.deadtime);
+  let wake = earlier(state, state.nextBeatAt, Math.max(state.peer.heardAt, state.wokeAt) + timing.deadtime);
   for (const holding of state.holdings) {
-    if (hasLease(holding)) later(holding.leaseUntil);
-    later(holding.heldUntil);
-    if (holding.claimHeard?.askedAt != null) later(holding.claimHeard.askedAt + timing.unheard);
+    if (hasLease(holding)) wake = earlier(state, wake, holding.leaseUntil);
+    wake = earlier(state, wake, holding.heldUntil);
+    if (holding.claimHeard?.askedAt != null) wake = earlier(state, wake, holding.claimHeard.askedAt + timing.unheard);
     if (holding.claim === null) continue;
-    later(holding.claim.startedAt + timing.claim);
-    later(holding.claim.probeAt);
+    wake = earlier(state, wake, holding.claim.startedAt + timing.claim);
+    wake = earlier(state, wake, holding.claim.probeAt);
   }
-  return Math.min(...moments);
+  return wake;
 }
+
+/** `moment`, if it is still to come and before `wake`. */
+const earlier = (state: State, wake: Instant, moment: Instant): Instant => (moment > state.now && moment < wake ? moment : wake);

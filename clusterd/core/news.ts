@@ -1,0 +1,104 @@
+// What people are told without a change of role: peer, links, configuration, arbiter, what is waited for, redundancy.
+//
+// Each topic has one value at a time; a line is told when it changes, and at first only if it is worth a warning.
+
+import { peerInSync } from "./beat.ts";
+import { FAILBACK_TRIES, claimObstacle, isAway, triesSpent } from "./guards.ts";
+import { isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
+import type { Effect, Index, LinkName } from "./model.ts";
+import { roundTolerance } from "./signals.ts";
+import { NEVER, type State } from "./state.ts";
+
+type Level = (Effect & { kind: "tell" })["level"];
+
+interface Topic {
+  readonly name: string;
+  readonly identity: Index | null;
+  /** The value now; null: not to be judged at this moment, the old one stands. */
+  readonly now: (state: State) => string | null;
+  /** The line for a new value; null: it goes without saying. */
+  readonly line: (now: string) => readonly [Level, string] | null;
+}
+
+const yesOrNo = (is: boolean): string => (is ? "yes" : "no");
+
+const peer: Topic = {
+  name: "peer", identity: null,
+  now: (state) => { const now = peerState(state); return now === "late" ? null : now; },
+  line: (now) => [now === "silent" ? "alarm" : "info", `the peer is ${now}`],
+};
+
+const linkTopic = (link: LinkName): Topic => ({
+  name: `link.${link}`, identity: null,
+  now: (state) => {
+    if (link === "serial" && state.config.serial === null) return null;
+    const now = linkState(state, link);
+    return now === "on-time" || (now === "silent" && !isSilent(state)) ? now : null;
+  },
+  line: (now) => now === "silent" ? ["warn", `no heartbeat on the ${link} link; nothing else changes`] : ["info", `heartbeats arrive on the ${link} link again`],
+});
+
+const configuration: Topic = {
+  name: "configuration", identity: null,
+  now: (state) => { const same = sameConfiguration(state); return same === null ? null : yesOrNo(same); },
+  line: (now) => now === "yes" ? ["info", "the configurations of the two nodes agree"]
+    : ["alarm", "the configurations of the two nodes differ: no takeover until they agree"],
+};
+
+const references: Topic = {
+  name: "references", identity: null,
+  now: (state) => {
+    const { agreedAt } = state.references;
+    if (state.config.references === 0 || agreedAt === NEVER) return null;
+    return yesOrNo(state.now - Math.max(agreedAt, state.wokeAt) <= 2_500 + roundTolerance(state));
+  },
+  line: (now) => now === "yes" ? ["info", "a majority of the reference hosts answers"] : ["alarm", "no majority of the reference hosts answers"],
+};
+
+const witness: Topic = {
+  name: "witness", identity: null,
+  now: (state) => state.config.witness
+    ? yesOrNo(state.now - Math.max(state.witness.answeredAt, state.startedAt, state.wokeAt) <= 2_500 + roundTolerance(state)) : null,
+  line: (now) => now === "yes" ? ["info", "the witness answers"] : ["alarm", "the witness does not answer"],
+};
+
+const waits = (identity: Index): Topic => ({
+  name: `waits.${identity}`, identity,
+  now: (state) => state.holdings[identity].role === "standby" && state.peer.boot !== null && isSilent(state) ? claimObstacle(state, identity) : "",
+  line: (now) => now === "" ? null : ["alarm", `silent peer, but no takeover: ${now}`],
+});
+
+const failback = (identity: Index): Topic => ({
+  name: `failback.${identity}`, identity,
+  now: (state) => state.config.failback !== "auto" || !isAway(state, identity) ? null
+    : triesSpent(state.holdings[identity]) >= FAILBACK_TRIES ? "stopped" : "on",
+  line: (now) => now === "on" ? ["info", "it goes home by itself again"]
+    : ["alarm", `${FAILBACK_TRIES} automatic failbacks within an hour did not last: it stays here until a person says \`clusterd failback\`, or \`clusterd clear\` here`],
+});
+
+const redundancy = (identity: Index): Topic => ({
+  name: `redundancy.${identity}`, identity,
+  now: (state) => state.holdings[identity].role === "owner" ? yesOrNo(peerInSync(state, identity)) : null,
+  line: (now) => ["info", now === "yes" ? "the peer has every file version: it may take over" : "the peer has to be resynchronised before it may take over"],
+});
+
+const TOPICS: readonly Topic[] = [
+  peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), configuration, references, witness,
+  waits(0), failback(0), redundancy(0),
+  waits(1), failback(1), redundancy(1),
+];
+
+/** No more often than every other keepalive. */
+export function news({ state, effects }: { readonly state: State; readonly effects: Effect[] }): void {
+  if (state.now < state.newsAt) return;
+  state.newsAt = state.now + 2 * state.config.timing.keepalive;
+  for (let topic = 0; topic < TOPICS.length; topic += 1) {
+    const { name, identity, now, line } = TOPICS[topic] as Topic;
+    const value = now(state);
+    const before = state.told[topic];
+    if (value === null || value === before) continue;
+    state.told = TOPICS.map((_, each) => (each === topic ? value : state.told[each]));
+    const said = line(value);
+    if (said !== null && (before !== undefined || said[0] !== "info")) effects.push({ kind: "tell", level: said[0], event: name, identity, because: said[1] });
+  }
+}
