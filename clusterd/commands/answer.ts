@@ -1,9 +1,10 @@
-// `clusterd answer`: the forced command behind the peer's control key. Two questions are understood, nothing else.
+// `clusterd answer`: the forced command behind the peer's control key. Three questions are understood, nothing else.
 //
 //   clusterd v1 status
+//   clusterd v1 facts             what `clusterd preflight` judges
 //   clusterd v1 handover NODE     this node hands the identity of NODE over, in two phases
 //
-// Neither can make this node take anything over. The words never meet a shell. The daemon's answer goes to standard
+// None can make this node take anything over. The words never meet a shell. The daemon's answer goes to standard
 // output as one JSON line; what is not understood ends with exit code 126 and one line on standard error.
 
 import type { ControlAnswer, ControlRequest } from "../status/control.ts";
@@ -22,9 +23,14 @@ export function understand(line: string): Extract<ControlRequest, { readonly ask
 
 /** Serves one line; resolves to the exit code. */
 export async function answer(line: string): Promise<number> {
+  if (line === "clusterd v1 facts") {
+    const { factsForPeer } = await import("./preflight.ts");
+    process.stdout.write(`${JSON.stringify(await factsForPeer())}\n`);
+    return 0;
+  }
   const request = understand(line);
   if (request === null) {
-    process.stderr.write("clusterd: refused: only `clusterd v1 status` and `clusterd v1 handover NODE` are answered here\n");
+    process.stderr.write("clusterd: refused: only `clusterd v1 status`, `clusterd v1 facts` and `clusterd v1 handover NODE` are answered here\n");
     return REFUSED;
   }
   const said: ControlAnswer = await askDaemon(request, { timeout: PATIENCE[request.ask] });

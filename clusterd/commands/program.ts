@@ -13,10 +13,11 @@ import { INSTALL_COMMANDS } from "./install.ts";
 import { KEY_COMMANDS } from "./keys.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
 import { PERSON_COMMANDS } from "./person.ts";
+import { PREFLIGHT_COMMANDS } from "./preflight.ts";
 import { STATUS_COMMANDS } from "./status.ts";
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
-  ["Looking:", [...STATUS_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS]],
+  ["Looking:", [...STATUS_COMMANDS, ...PREFLIGHT_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS]],
   ["Moving an identity:", OWNERSHIP_COMMANDS],
   ["What only a person can know:", PERSON_COMMANDS],
   ["The daemon:", DAEMON_COMMANDS],

@@ -26,7 +26,7 @@ async function history(given: Given): Promise<Outcome> {
 }
 
 /** https://no-color.org */
-const colourWanted = (): boolean => process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb";
+export const colourWanted = (): boolean => process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb";
 
 export const STATUS_COMMANDS: readonly Command[] = [
   {

@@ -3,6 +3,7 @@
 
 import type { Summary, Verb } from "../core/model.ts";
 import type { WallTime } from "../base/time.ts";
+import type { Facts } from "../preflight/facts.ts";
 
 export type ControlRequest =
   /** `follow`: the connection stays, and a new line comes with each decision, and at least every few seconds. */
@@ -16,7 +17,7 @@ export type ControlRequest =
   | { readonly ask: "restart" };
 
 export type ControlAnswer =
-  | { readonly ok: true; readonly text: string; readonly status?: NodeStatus }
+  | { readonly ok: true; readonly text: string; readonly status?: NodeStatus; /** Of the other node, for preflight. */ readonly facts?: Facts }
   | { readonly ok: false; readonly text: string };
 
 /** What one node knows, as `clusterd status --json` prints it for each node. */

@@ -139,7 +139,7 @@ describe("a pair with files, a tree and a description of 1999", { skip: why ?? f
     const file = `${pair.home}/etc/cluster.conf`;
     writeFileSync(file, `${readFileSync(file, "utf8")}scheduler = builtin\n`);
     const keeper = await startDaemon(pair.one);
-    try { await keeper.says(/mirror\.scheduling file=\S+crontab lines=3/); } finally { await keeper.stop(); }
+    try { await keeper.says(/mirror\.scheduling file=\S+crontab lines=4/); } finally { await keeper.stop(); }
   });
 
   interface Daemon { says(pattern: RegExp): Promise<void>; text(): string; stop(): Promise<void> }

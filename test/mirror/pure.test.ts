@@ -225,7 +225,7 @@ describe("the crontab", () => {
   test("the file that is installed is sound, and its lines run on both schedulers", async () => {
     const { lines, problems } = parseCrontab(readFileSync(CRONTAB, "utf8"));
     assert.deepEqual(problems, []);
-    assert.deepEqual(lines.map(({ user, command }) => [user, command.slice(0, 2).join(" ")]), [["root", "mirror run"], ["root", "clusterd clock-check"], ["root", "mirror prune"]]);
+    assert.deepEqual(lines.map(({ user, command }) => [user, command.slice(0, 2).join(" ")]), [["root", "mirror run"], ["root", "clusterd clock-check"], ["root", "mirror prune"], ["root", "clusterd preflight"]]);
     const { validate } = await import("node-cron");
     for (const { when } of lines) assert.ok(validate(when), when);
   });

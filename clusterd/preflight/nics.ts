@@ -1,0 +1,80 @@
+// The three NICs as the kernel shows them, and who answers on them.
+
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+import { run } from "../base/exec.ts";
+import type { Config, NicRole, NodeConfig } from "../config/config.ts";
+import type { NodeStatus } from "../status/control.ts";
+import type { Facts, NicFacts } from "./facts.ts";
+
+const PATIENCE = 3000;
+const ROLES: readonly NicRole[] = ["main", "heartbeat", "redundant"];
+
+interface Line {
+  readonly ifname?: string; readonly flags?: readonly string[]; readonly address?: string; readonly permaddr?: string; readonly mtu?: number; readonly master?: string;
+  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
+}
+
+export async function lookAtNics(node: NodeConfig): Promise<Record<NicRole, NicFacts>> {
+  const lines = await ask(["ip", "-j", "address", "show"]) as readonly Line[];
+  return Object.fromEntries(ROLES.map((role) => [role, factsOf(node[role].interface, lines)])) as Record<NicRole, NicFacts>;
+}
+
+function factsOf(name: string, lines: readonly Line[]): NicFacts {
+  const line = lines.find(({ ifname }) => ifname === name);
+  const flags = line?.flags ?? [];
+  const mac = line?.address ?? null;
+  return {
+    present: line !== undefined, up: flags.includes("UP"), carrier: flags.includes("LOWER_UP"), mac,
+    // ip names it only where it differs from the present one.
+    permanent: line?.permaddr ?? (isSoftware(name) ? null : mac),
+    addresses: (line?.addr_info ?? []).flatMap(({ local, prefixlen }) => (local === undefined ? [] : [`${local}/${prefixlen}`])),
+    mtu: line?.mtu ?? null, master: line?.master ?? null, wireless: existsSync(`/sys/class/net/${name}/phy80211`), duplex: sys(name, "duplex"),
+  };
+}
+
+/** veth and its like have no MAC of their own: whatever they have now is what they were given. */
+function isSoftware(name: string): boolean {
+  try {
+    return readlinkSync(`/sys/class/net/${name}`).includes("/virtual/");
+  } catch {
+    return false; // no such NIC; its MAC is null too
+  }
+}
+
+function sys(name: string, file: string): string | null {
+  try {
+    return basename(readFileSync(`/sys/class/net/${name}/${file}`, "utf8").trim());
+  } catch {
+    return null; // a NIC that is down does not say
+  }
+}
+
+/** Who answers at the other node's addresses? A ping makes the kernel ask by ARP; the answer is in its neighbour table. */
+export async function askNeighbours(config: Config, status: NodeStatus | null): Promise<Facts["neighbours"]> {
+  const own = config.nodes[config.self];
+  const other = config.self === 0 ? 1 : 0;
+  const peer = config.nodes[other];
+  const there = await run(["ping", "-V"], { timeout: PATIENCE });
+  if (there.failure !== null) return {};
+  const holdsBoth = status === null || status.core.identities[other].role !== "standby";
+  return {
+    private: await answering(peer.heartbeat.address, own.heartbeat.interface),
+    ...(holdsBoth ? {} : { identity: await answering(peer.main.address, null) }),
+  };
+}
+
+async function answering(address: string, nic: string | null): Promise<string | null> {
+  await run(["ping", "-n", "-q", "-c", "2", "-i", "0.2", "-W", "1", ...(nic === null ? [] : ["-I", nic]), address], { timeout: PATIENCE });
+  const found = await ask(["ip", "-j", "neighbour", "show", "to", address, ...(nic === null ? [] : ["dev", nic])]) as readonly { readonly lladdr?: string; readonly state?: readonly string[] }[];
+  return found.find(({ lladdr, state = [] }) => lladdr !== undefined && !state.includes("FAILED"))?.lladdr ?? null;
+}
+
+async function ask(words: readonly string[]): Promise<unknown> {
+  const ran = await run(words, { timeout: PATIENCE });
+  try {
+    return ran.stdout.trim() === "" ? [] : JSON.parse(ran.stdout);
+  } catch {
+    return []; // an ip without -j: iproute2 of before 2018
+  }
+}
