@@ -1,0 +1,108 @@
+// What must hold at every event of every run: I1, I3 and I9 of the safety argument, and what they rest on.
+
+import type { CoreEvent, Effect, Index } from "../../../clusterd/core/model.ts";
+import { ownerOf } from "../../../clusterd/core/epochs.ts";
+import { beatOf } from "../../../clusterd/core/beat.ts";
+import { hasLease } from "../../../clusterd/core/lease.ts";
+import type { State } from "../../../clusterd/core/state.ts";
+import type { Pair, Records, Side } from "./pair.ts";
+import { TIMING } from "./setting.ts";
+
+const BOTH = [0, 1] as const;
+
+/** I1: at most one node speaks for an identity. */
+export function checkSpeakers({ sides, now, broken }: Pair): void {
+  for (const identity of BOTH)
+    if (sides.every(({ up }) => up[identity] !== null && (up[identity] as number) > now)) broken.push(`I1: both nodes speak for identity ${identity}`);
+}
+
+/** I3: on disk epochs never go back, an epoch keeps its owner, and each belongs to the node it was made for. */
+export function checkWrite({ broken }: Pair, { node, disk }: Side, written: Records): void {
+  for (const identity of BOTH) {
+    const [before, after] = [disk[identity], written[identity]];
+    if (after.epoch < before.epoch) broken.push(`I3: epoch of ${identity} went back on node ${node}: ${before.epoch} → ${after.epoch}`);
+    if (after.epoch === before.epoch && after.owner !== before.owner) broken.push(`I3: epoch ${after.epoch} of ${identity} has two owners`);
+    if (after.epoch > 0 && after.owner !== ownerOf(after.epoch)) broken.push(`I3: epoch ${after.epoch} of ${identity} is not its owner's`);
+    if (after.offered < before.offered) broken.push(`I3: node ${node} takes back what it promised of ${identity}`);
+    if (after.epoch !== before.epoch && after.owner === node && after.epoch <= before.offered) broken.push(`I3: node ${node} owns ${identity} at an epoch that it had offered away`);
+  }
+}
+
+/** Nothing is said or raised that is not on disk; no epoch is raised twice; no services without the identity. */
+export function checkEffect({ broken, now }: Pair, side: Side, effect: Effect): void {
+  const { node, disk, state } = side;
+  if (effect.kind === "raise") {
+    const { epoch, owner } = disk[effect.identity];
+    if (epoch !== effect.epoch || owner !== node) broken.push(`persist: node ${node} raises ${effect.identity} at epoch ${effect.epoch}, its disk says ${epoch} of ${owner}`);
+    if (effect.epoch <= side.raisedEpoch[effect.identity]) broken.push(`I3: node ${node} raises epoch ${effect.epoch} of ${effect.identity} again`);
+    if (side.up[effect.identity] !== null) broken.push(`raise: identity ${effect.identity} is already up on node ${node}`);
+    side.raisedEpoch[effect.identity] = effect.epoch;
+  }
+  if (effect.kind === "lease" && effect.until > now + TIMING.lease) broken.push(`lease: node ${node} counts its lease from the future`);
+  if (effect.kind === "send" && state !== null) checkWord(broken, side, state, effect.seq);
+}
+
+function checkWord(broken: string[], { node, disk }: Side, state: State, seq: number): void {
+  const { identities, leaving } = beatOf(state, seq, 0);
+  for (const identity of BOTH) {
+    const said = identities[identity];
+    const record = disk[identity];
+    // An older word than the disk's is true as well: a newer write may be under way.
+    if (said.epoch > record.epoch || (said.epoch === record.epoch && said.owner !== record.owner)) broken.push(`persist: node ${node} says epoch ${said.epoch} of ${identity}, its disk says ${record.epoch}`);
+    if (said.offer > record.offered) broken.push(`persist: node ${node} offers ${said.offer} of ${identity}, its disk says ${record.offered}`);
+    if (leaving && said.promised && !record.promised) broken.push(`persist: node ${node} says of its promise for ${identity} what is not on disk`);
+    if (record.standing && !said.standing) broken.push(`persist: node ${node} counts a standing vote for ${identity} and denies it`);
+  }
+}
+
+/** Who decides to own by itself, and who holds, must be allowed to. */
+export function checkStep({ broken }: Pair, { node, disk }: Side, event: CoreEvent, before: State, after: State): void {
+  for (const identity of BOTH) {
+    const was = before.holdings[identity];
+    const is = after.holdings[identity];
+    if (was.role === is.role) continue;
+    const asked = event.kind === "command" || after.peer.beat?.identities[identity].offer === is.pending?.record.epoch;
+    if (is.role === "acquiring" && !asked)
+      for (const [obstacle, there] of obstacles(before, after, identity)) if (there) broken.push(`claim: node ${node} takes ${identity} over although ${obstacle}`);
+    if (is.role === "raising" && (disk[identity].stale || disk[identity].locked)) broken.push(`raise: node ${node} raises ${identity} stale or locked`);
+    if (hasLease(is) && is.role !== "acquiring" && disk[identity].owner !== node) broken.push(`role: node ${node} is ${is.role} of ${identity}, its disk says ${disk[identity].owner}`);
+  }
+}
+
+/** Seen from outside the guards: what a claim must never have come through with. A person's word is no claim. */
+function obstacles(before: State, after: State, identity: Index): readonly (readonly [string, boolean])[] {
+  const { record, uncertain, heldUntil, claim } = before.holdings[identity];
+  const common = [
+    ["it is stale", record.stale], ["its standby lock is set", record.locked], ["it promised not to", record.promised],
+    ["it is held down", heldUntil > after.now], ["it has just started", after.now - before.startedAt < TIMING.deadtime + TIMING.claim],
+    ["it never heard the peer", before.peer.boot === null], ["it has no dead-man", !after.guard.present], ["it is leaving", after.leaving !== null],
+  ] as const;
+  // With the peer's standing vote it needs no claim.
+  if (claim === null) return [...common, ["it neither claimed nor has the peer's vote", !record.standing || record.owner !== before.config.self]];
+  return [...common, ["it is uncertain who owns", uncertain],
+    ["the claim is too short", after.now - claim.startedAt < TIMING.lease + TIMING.release],
+    ["it was stalled during the claim", before.wokeAt > claim.startedAt],
+    ["the peer was heard during the claim", after.peer.heardAt > claim.startedAt],
+  ];
+}
+
+/** Longest time from the last repair to an owner: silence, quarantine, claim, and a claim that had to start again. */
+export const OWNED_WITHIN = 60;
+
+const isSound = ({ sides, cut, reach, flying }: Pair): boolean =>
+  cut === 0 && reach === 3 && flying.length === 0 && sides.every(({ state, frozen, slowDisk, slowIfup }) =>
+    state !== null && !frozen && !slowDisk && !slowIfup && state.failed === null && state.leaving === null && state.guard.present &&
+    state.carrier.main !== false && state.carrier.redundant !== false);
+
+/** I9: of a sound pair of which a node may own, one does, within OWNED_WITHIN ticks. */
+export function unownedFor(pair: Pair): number {
+  const { sides, now, broken, unowned } = pair;
+  const owned = sides.some(({ up }) => up[0] !== null && up[0] > now);
+  const someCould = sides.some(({ state }) => {
+    const holding = state?.holdings[0];
+    return holding !== undefined && !holding.record.stale && !holding.record.locked && holding.heldUntil <= now;
+  });
+  if (owned || !someCould || !isSound(pair)) return 0;
+  if (unowned >= OWNED_WITHIN) broken.push(`I9: nothing is wrong any more, and nobody owns identity 0 after ${OWNED_WITHIN} ticks: ${sides.map(({ state }) => state?.holdings[0].role).join(" ")}`);
+  return Math.min(unowned + 1, OWNED_WITHIN);
+}
