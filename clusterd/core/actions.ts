@@ -57,7 +57,8 @@ function adopt(scene: Scene, lost: boolean): void {
   const before = latest(holding);
   const peer = otherOf(state.config.self);
   const owner = said.owner ?? peer;
-  const handedOver = said.epoch === before.offered;
+  // In good order, and we were there: who has crashed or taken its offer back meanwhile does not know what it missed.
+  const handedOver = holding.handover?.planned === true && said.epoch === holding.handover.offer;
   const followed = owner === peer && before.owner === peer;
   const stale = handedOver || followed ? before.stale : true;
   // A tie lost while alive: 1999's standby lock. A node that died, froze or stalled and came back has lost no tie.
@@ -203,10 +204,8 @@ export const ACTIONS = {
   offer: (scene) => {
     const { holding } = scene;
     const offered = holding.handover?.offer ?? 0;
-    // Unplanned, the peer may lack our newest versions: they are found, kept and listed when it resynchronises us.
-    const stale = latest(holding).stale || holding.handover?.planned === false;
     if (holding.handover !== null) holding.handover = { ...holding.handover, letGoAt: scene.state.now };
-    remember(scene, { ...latest(holding), offered, stale });
+    remember(scene, { ...latest(holding), offered });
   },
   grant: (scene) => {
     const { state, holding } = scene;

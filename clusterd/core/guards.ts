@@ -110,8 +110,9 @@ export const GUARDS = {
   "peer-should-own": (state, _holding, identity) =>
     sameConfiguration(state) === true && state.peer.beat?.identities[identity].role === "standby" &&
     preferredOwner(state, identity) === otherOf(state.config.self),
-  "may-take-offer": (state, holding) =>
-    state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true && !holding.record.locked,
+  // Stale: the offer was made to this node before it went away, and other files than its own are the newest.
+  "may-take-offer": (state, { record }) =>
+    state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true && !record.locked && !record.stale,
   "can-hand-over": (state, _holding, identity) => handoverObstacle(state, identity) === null,
   "can-hand-over-at-once": (state, _holding, identity) => emergencyObstacle(state, identity) === null,
   "nothing-to-freeze": (state, _holding, identity) =>

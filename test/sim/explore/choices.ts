@@ -5,6 +5,7 @@
 
 import type { CoreEvent, Index, Verb } from "../../../clusterd/core/model.ts";
 import { otherOf } from "../../../clusterd/core/state.ts";
+import { CONFIGS, OTHER_DIGEST } from "./setting.ts";
 import { NOTHING, type Moment, type Pair, type Side, type Tick } from "./pair.ts";
 
 export interface Choice {
@@ -72,6 +73,8 @@ function machine(node: Index): readonly Choice[] {
     ]),
     choice(`dead-man of ${node} gone`, true, (pair) => alive(pair) && state(pair)?.guard.present === true, says(guard(false))),
     choice(`dead-man of ${node} back`, false, (pair) => alive(pair) && state(pair)?.guard.present === false, says(guard(true))),
+    choice(`${node} gets another configuration`, true, (pair) => alive(pair) && state(pair)?.config.digest !== OTHER_DIGEST, (tick) => tick.reconfigure(tick.pair.sides[node], OTHER_DIGEST)),
+    choice(`${node} gets the right configuration`, false, (pair) => state(pair)?.config.digest === OTHER_DIGEST, (tick) => tick.reconfigure(tick.pair.sides[node], CONFIGS[node].digest)),
     ...PERSON.map(([verb, when]) => choice(`${verb} on ${node}`, true, (pair) => alive(pair) && when(pair, node), (tick) => tick.command(tick.pair.sides[node], verb))),
     choice(`${node} ends: it has left, or failed`, false, (pair) => alive(pair) && (state(pair)?.leaving?.promised === true || state(pair)?.failed !== null),
       (tick) => tick.kill(tick.pair.sides[node], true)),

@@ -3,12 +3,12 @@
 // Left out is what is told to people (because, told, wall clocks, links, stalls, lineage) and what counts up without end
 // (sequence and write numbers keep only their order). What is read back is what is explored on: nothing hides.
 
-import type { Heartbeat, IdentityBeat, IdentityRecord, Index, Role } from "../../../clusterd/core/model.ts";
+import type { CoreConfig, Heartbeat, IdentityBeat, IdentityRecord, Index, Role } from "../../../clusterd/core/model.ts";
 import { ROLES } from "../../../clusterd/core/model.ts";
 import { hasLease } from "../../../clusterd/core/lease.ts";
 import { NEVER, otherOf, SENT_REMEMBERED, type Claim, type Handover, type Holding, type Peer, type State } from "../../../clusterd/core/state.ts";
 import type { Pair, Side } from "./pair.ts";
-import { CONFIGS, TICK } from "./setting.ts";
+import { CONFIGS, OTHER_DIGEST, TICK } from "./setting.ts";
 import { both, flag, gone, list, mark, moment, nullable, oneOf, small, struct, type Field, type Mark, type Tape } from "./tape.ts";
 
 // Horizons, in ticks: longer than anything the core compares that moment with. ----------------------------------------
@@ -74,7 +74,7 @@ function heartbeat(sender: Index): Field<Heartbeat> {
       own.write(tape, beat);
       other.write(tape, beat.echo);
       other.write(tape, beat.hello);
-      tape.put(bits(beat.leaving, beat.mainCarrier, beat.redundantCarrier));
+      tape.put(bits(beat.leaving, beat.mainCarrier, beat.redundantCarrier, beat.digest === OTHER_DIGEST));
       tape.put(beat.references);
       identities.write(tape, beat.identities as [IdentityBeat, IdentityBeat]);
     },
@@ -84,7 +84,7 @@ function heartbeat(sender: Index): Field<Heartbeat> {
       const hello = other.read(tape);
       const said = tape.get();
       return {
-        sender, boot, seq, sentWall: 0, echo: echo === null ? null : { ...echo, heardWall: 0 }, hello, digest: CONFIGS[sender].digest,
+        sender, boot, seq, sentWall: 0, echo: echo === null ? null : { ...echo, heardWall: 0 }, hello, digest: bit(said, 3) ? OTHER_DIGEST : CONFIGS[sender].digest,
         leaving: bit(said, 0), mainCarrier: bit(said, 1), redundantCarrier: bit(said, 2), references: tape.get(), identities: identities.read(tape),
       };
     },
@@ -126,7 +126,7 @@ function peer(self: Index): Field<Peer> {
   const from = otherOf(self);
   const heard = nullable(mark(from));
   const rest = struct<Peer>({
-    boot: gone<string | null>(null), seq: gone(0), heardAt: lately, aliveSince: lately, heardWall: gone(0), beat: nullable(HEARTBEATS[from]), hello: nullable(mark(from)),
+    boot: gone<string | null>(null), seq: gone(0), heardAt: lately, aliveSince: lately, heardWall: gone(0), beat: nullable(HEARTBEATS[from]), hello: nullable(mark(from)), linkSeq: { write: () => {}, read: () => ({ private: 0, lan: 0, serial: 0 }) },
     echoedAt: moment(27 * TICK), contactAt: moment(52 * TICK), left: flag,
     links: { write: () => {}, read: () => ({ private: NEVER, lan: NEVER, serial: NEVER }) },
   });
@@ -149,13 +149,18 @@ function contactOf({ peer: { contactAt }, references: { agreedAt } }: State, now
   return Math.max(agreedAt, now - horizon) - Math.min(horizon, Math.max(0, agreedAt - contactAt));
 }
 
+const config = (self: Index): Field<CoreConfig> => {
+  const configs = [CONFIGS[self], { ...CONFIGS[self], digest: OTHER_DIGEST }] as const;
+  return { write: (tape, { digest }) => tape.put(digest === OTHER_DIGEST ? 1 : 0), read: (tape) => configs[tape.get() as Index] };
+};
+
 /** An echo of it would be neither news nor vote. */
 const isSpent = ({ peer: { echoedAt } }: State, sent: number, now: number): boolean => sent <= echoedAt && sent < now - 26 * TICK;
 
 function stateField(self: Index): Field<State> {
   const newest = (tape: Tape): Mark => tape.marks[self].at(-1) as Mark;
   const rest = struct<State>({
-    config: gone(CONFIGS[self]), boot: { write: () => {}, read: (tape) => newest(tape).boot }, now: alone, wall: gone(0), startedAt: lately, wokeAt: lately,
+    config: config(self), boot: { write: () => {}, read: (tape) => newest(tape).boot }, now: alone, wall: gone(0), startedAt: lately, wokeAt: lately,
     stalls: gone({ count: 0, worst: 0 }), seq: { write: () => {}, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
     sentAt: sentMoments(self), write: { write: () => {}, read: (tape) => tape.write }, peer: peer(self),
     references: struct({ askedAt: lately, agreedAt: alone, startedAt: lately, answered: small }),
@@ -194,6 +199,7 @@ function sentMoments(self: Index): Field<readonly number[]> {
 
 const STATES = [stateField(0), stateField(1)] as const;
 const records = both(record);
+const services = oneOf<Side["services"]>([null, "start", "stop"]);
 
 // ---- the pair ------------------------------------------------------------------------------------------------------
 
@@ -238,7 +244,8 @@ const side = (node: Index): Field<Side> => ({
   write: (tape, of) => {
     nullable(STATES[node]).write(tape, of.state);
     records.write(tape, of.disk as [IdentityRecord, IdentityRecord]);
-    tape.put(bits(of.frozen, of.slowDisk, of.slowIfup, of.raising[0], of.raising[1], of.releasing[0], of.releasing[1], of.born));
+    tape.put(bits(of.frozen, of.slowDisk, of.slowIfup, of.raising[0], of.raising[1], of.releasing[0], of.releasing[1]));
+    services.write(tape, of.services);
     for (const identity of [0, 1] as const) {
       lately.write(tape, of.up[identity] ?? NEVER);
       small.write(tape, of.raisedEpoch[identity]);
@@ -251,6 +258,7 @@ const side = (node: Index): Field<Side> => ({
     const state = nullable(STATES[node]).read(tape);
     const disk = records.read(tape);
     const said = tape.get();
+    const serves = services.read(tape);
     const up: [number | null, number | null] = [null, null];
     const raisedEpoch: [number, number] = [0, 0];
     for (const identity of [0, 1] as const) {
@@ -261,7 +269,7 @@ const side = (node: Index): Field<Side> => ({
     const writes = Array.from({ length: tape.get() }, () => ({ write: tape.write - small.read(tape), records: records.read(tape) }));
     const backlog = [...list(HEARTBEATS[otherOf(node)]).read(tape)];
     return {
-      node, life: lifeOf(tape.marks[node].at(-1)?.boot ?? ""), state, disk, writes, backlog, up, raisedEpoch, born: bit(said, 7), frozen: bit(said, 0),
+      node, life: lifeOf(tape.marks[node].at(-1)?.boot ?? ""), state, disk, writes, backlog, up, raisedEpoch, services: serves, frozen: bit(said, 0),
       slowDisk: bit(said, 1), slowIfup: bit(said, 2), raising: [bit(said, 3), bit(said, 4)], releasing: [bit(said, 5), bit(said, 6)],
     };
   },

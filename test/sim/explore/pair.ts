@@ -10,7 +10,7 @@ import { otherOf, type State } from "../../../clusterd/core/state.ts";
 import { begin, step } from "../../../clusterd/core/step.ts";
 import { nextWake } from "../../../clusterd/core/wake.ts";
 import { bootOf } from "./codec.ts";
-import { checkEffect, checkSpeakers, checkStep, checkWrite, unownedFor } from "./rules.ts";
+import { checkEffect, checkSpeakers, checkStart, checkStep, checkWrite, unownedFor } from "./rules.ts";
 import { CONFIGS, TICK, TIMING } from "./setting.ts";
 
 export type Records = readonly [IdentityRecord, IdentityRecord];
@@ -31,14 +31,14 @@ export interface Side {
   readonly raisedEpoch: [number, number];
   readonly raising: [boolean, boolean];
   readonly releasing: [boolean, boolean];
-  /** Has ever been started. */
-  born: boolean;
+  /** What its services were last asked to do and have not done yet; they belong to identity 0. */
+  services: "start" | "stop" | null;
   frozen: boolean;
   slowDisk: boolean;
   slowIfup: boolean;
 }
 
-/** How this pair is, for good: node 1's timer comes first; writes, ifup and release take a tick each. */
+/** How this pair is, for good: node 1's timer comes first; writes, ifup, release and services take a tick each. */
 export const HABITS = { secondFirst: 1, slow: 2 } as const;
 
 export interface Pair {
@@ -73,7 +73,7 @@ export function firstPair(habit: number): Pair {
   const empty = { epoch: 0, owner: null, offered: 0, standing: false, promised: false, locked: false, lineage: [] };
   const side = (node: Index): Side => ({
     node, life: 0, state: null, disk: [{ ...empty, stale: false }, { ...empty, stale: true }], writes: [], backlog: [], up: [null, null], raisedEpoch: [0, 0],
-    raising: [false, false], releasing: [false, false], born: false, frozen: false, slowDisk: false, slowIfup: false,
+    raising: [false, false], releasing: [false, false], services: null, frozen: false, slowDisk: false, slowIfup: false,
   });
   return { now: 0, sides: [side(0), side(1)], flying: [], cut: 0, reach: 3, habit, unowned: 0, broken: [] };
 }
@@ -127,12 +127,12 @@ export class Tick {
 
   boot(side: Side): void {
     side.life += 1;
-    side.born = true;
     side.up[0] = side.up[1] = null; // start by looking: what is up is taken down first
     const { now } = this.pair;
     const journal = { format: 1, cluster: CONFIGS[side.node].cluster, node: side.node, identities: side.disk } as const;
     const { state, effects } = begin(CONFIGS[side.node], { kind: "start", at: now, wall: 0, boot: bootOf(side.node, side.life), journal, fresh: false });
     side.state = state;
+    checkStart(this.pair, side, state);
     this.#perform(side, effects);
     this.deliver(side, { kind: "guard", at: now, present: true, reason: "" });
     this.#settle();
@@ -141,7 +141,7 @@ export class Tick {
   /** The daemon ends; what was being written is on disk or not. */
   kill(side: Side, written: boolean): void {
     if (written) for (const { records } of side.writes) this.#written(side, records);
-    Object.assign(side, { state: null, writes: [], backlog: [], frozen: false, slowDisk: false, slowIfup: false, raising: [false, false], releasing: [false, false] });
+    Object.assign(side, { state: null, writes: [], backlog: [], frozen: false, slowDisk: false, slowIfup: false, raising: [false, false], releasing: [false, false], services: null });
   }
 
   powerOff(side: Side, written: boolean): void {
@@ -173,9 +173,14 @@ export class Tick {
     if (before === null || side.frozen) return;
     const { state, effects } = step(before, event);
     side.state = state;
-    checkStep(this.pair, side, event, before, state);
+    checkStep(this.pair, side, event, before, state, effects);
     this.#perform(side, effects);
     checkSpeakers(this.pair);
+  }
+
+  /** A person puts another configuration there, or the right one again. */
+  reconfigure(side: Side, digest: string): void {
+    if (side.state !== null) side.state = { ...side.state, config: { ...side.state.config, digest } };
   }
 
   #arrive(beat: Heartbeat): void {
@@ -198,6 +203,7 @@ export class Tick {
       if (side.raising[identity] && !side.slowIfup) this.#raise(side, identity, false);
       if (side.releasing[identity]) this.#release(side, identity);
     }
+    this.#serve(side);
   }
 
   #silence(side: Side): void {
@@ -249,7 +255,10 @@ export class Tick {
         if (!slow) this.#later(() => this.#release(side, identity));
         return;
       }
-      case "stop-services": return this.#later(() => this.deliver(side, { kind: "services-stopped", at: pair.now, identity: effect.identity, ok: true, detail: "" }));
+      case "start-services": case "stop-services":
+        side.services = effect.kind === "start-services" ? "start" : "stop";
+        if (!slow) this.#later(() => this.#serve(side));
+        return;
       case "tell": this.told?.(`${side.node}  ${effect.event} ${effect.identity ?? ""}  ${effect.because}`);
     }
   }
@@ -296,5 +305,12 @@ export class Tick {
     side.releasing[identity] = false;
     side.up[identity] = null;
     this.deliver(side, { kind: "released", at: this.pair.now, identity });
+  }
+
+  #serve(side: Side): void {
+    const { services } = side;
+    if (services === null || side.frozen) return;
+    side.services = null;
+    this.deliver(side, { kind: services === "start" ? "services-started" : "services-stopped", at: this.pair.now, identity: 0, ok: true, detail: "" });
   }
 }

@@ -4,9 +4,9 @@ import type { CoreEvent, Effect, Index } from "../../../clusterd/core/model.ts";
 import { ownerOf } from "../../../clusterd/core/epochs.ts";
 import { beatOf } from "../../../clusterd/core/beat.ts";
 import { hasLease } from "../../../clusterd/core/lease.ts";
-import type { State } from "../../../clusterd/core/state.ts";
+import { otherOf, type State } from "../../../clusterd/core/state.ts";
 import type { Pair, Records, Side } from "./pair.ts";
-import { TIMING } from "./setting.ts";
+import { OTHER_DIGEST, TIMING } from "./setting.ts";
 
 const BOTH = [0, 1] as const;
 
@@ -38,6 +38,7 @@ export function checkEffect({ broken, now }: Pair, side: Side, effect: Effect): 
     if (side.up[effect.identity] !== null) broken.push(`raise: identity ${effect.identity} is already up on node ${node}`);
     side.raisedEpoch[effect.identity] = effect.epoch;
   }
+  if (effect.kind === "start-services" && side.up[effect.identity] === null) broken.push(`services: node ${node} starts the services of ${effect.identity} without its identity`);
   if (effect.kind === "lease" && effect.until > now + TIMING.lease) broken.push(`lease: node ${node} counts its lease from the future`);
   if (effect.kind === "send" && state !== null) checkWord(broken, side, state, effect.seq);
 }
@@ -56,17 +57,33 @@ function checkWord(broken: string[], { node, disk }: Side, state: State, seq: nu
 }
 
 /** Who decides to own by itself, and who holds, must be allowed to. */
-export function checkStep({ broken }: Pair, { node, disk }: Side, event: CoreEvent, before: State, after: State): void {
+export function checkStep({ broken }: Pair, { node, disk, up }: Side, event: CoreEvent, before: State, after: State, effects: readonly Effect[]): void {
+  const asksFor = (kind: Effect["kind"], identity: Index): boolean => effects.some((effect) => effect.kind === kind && "identity" in effect && effect.identity === identity);
   for (const identity of BOTH) {
     const was = before.holdings[identity];
     const is = after.holdings[identity];
+    if (is.role === "owner" && up[identity] === null && was.role === "owner") broken.push(`I8: node ${node} takes itself for the owner of ${identity}, whose lease is over`);
     if (was.role === is.role) continue;
-    const asked = event.kind === "command" || after.peer.beat?.identities[identity].offer === is.pending?.record.epoch;
-    if (is.role === "acquiring" && !asked)
+    if (is.role === "owner" && was.role === "raising" && !asksFor("announce", identity)) broken.push(`announce: node ${node} raised ${identity} and does not announce it`);
+    if (hasLease(was) && was.role !== "acquiring" && !hasLease(is) && is.role !== "failed" && !asksFor("release", identity)) broken.push(`release: node ${node} is ${is.role} of ${identity} without letting go`);
+    const learnt = was.role === "waiting" ? is.pending?.record : undefined;
+    if (learnt?.owner === otherOf(node) && learnt.epoch > was.record.epoch && !learnt.stale) broken.push(`start: node ${node} trusts its files of ${identity}, which the peer has owned meanwhile`);
+    const offered = after.peer.beat?.identities[identity].offer === is.pending?.record.epoch;
+    if (is.role === "acquiring" && event.kind !== "command") {
+      if (offered && was.record.stale) broken.push(`offer: node ${node} takes ${identity} although it may lack files`);
+      if (after.peer.beat !== null && after.peer.beat.digest !== after.config.digest) broken.push(`configuration: node ${node} takes ${identity} although the configurations differ`);
+    }
+    if (is.role === "acquiring" && event.kind !== "command" && !offered)
       for (const [obstacle, there] of obstacles(before, after, identity)) if (there) broken.push(`claim: node ${node} takes ${identity} over although ${obstacle}`);
     if (is.role === "raising" && (disk[identity].stale || disk[identity].locked)) broken.push(`raise: node ${node} raises ${identity} stale or locked`);
     if (hasLease(is) && is.role !== "acquiring" && disk[identity].owner !== node) broken.push(`role: node ${node} is ${is.role} of ${identity}, its disk says ${disk[identity].owner}`);
   }
+}
+
+/** Who was away while the peer owned may lack versions. */
+export function checkStart({ broken }: Pair, { node, disk }: Side, state: State): void {
+  for (const identity of BOTH)
+    if (disk[identity].owner === otherOf(node) && !state.holdings[identity].record.stale) broken.push(`start: node ${node} trusts its files of ${identity}, which the peer owned`);
 }
 
 /** Seen from outside the guards: what a claim must never have come through with. A person's word is no claim. */
@@ -92,7 +109,7 @@ export const OWNED_WITHIN = 60;
 const isSound = ({ sides, cut, reach, flying }: Pair): boolean =>
   cut === 0 && reach === 3 && flying.length === 0 && sides.every(({ state, frozen, slowDisk, slowIfup }) =>
     state !== null && !frozen && !slowDisk && !slowIfup && state.failed === null && state.leaving === null && state.guard.present &&
-    state.carrier.main !== false && state.carrier.redundant !== false);
+    state.config.digest !== OTHER_DIGEST && state.carrier.main !== false && state.carrier.redundant !== false);
 
 /** I9: of a sound pair of which a node may own, one does, within OWNED_WITHIN ticks. */
 export function unownedFor(pair: Pair): number {

@@ -17,8 +17,12 @@ export const TIMING: Timing = {
   unheard: ticks(3), claim: ticks(8), holdDown: ticks(2),
 };
 
+/** Identity 0 has services and no mirror; identity 1 rests. */
 export const CONFIGS: readonly [CoreConfig, CoreConfig] = [configOf(0), configOf(1)];
 
+/** The other configuration that a node may have by mistake. */
+export const OTHER_DIGEST = "fedcba9876543210";
+
 function configOf(self: Index): CoreConfig {
-  return coreConfig(self, { cluster: "explored", timing: TIMING });
+  return coreConfig(self, { cluster: "explored", timing: TIMING, hasServices: [true, false] });
 }
