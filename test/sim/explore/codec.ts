@@ -61,7 +61,7 @@ const identityBeat: Field<IdentityBeat> = {
     const offer = small.read(tape);
     const owner = index.read(tape);
     const said = tape.get();
-    return { role: of, epoch, owner, offer, stale: bit(said, 0), locked: bit(said, 1), promised: bit(said, 2), standing: bit(said, 3), inSync: bit(said, 4), held: bit(said, 5) };
+    return { role: of, epoch, owner, offer, stale: bit(said, 0), locked: bit(said, 1), promised: bit(said, 2), standing: bit(said, 3), inSync: bit(said, 4), held: bit(said, 5), moved: false };
   },
 };
 
@@ -103,7 +103,7 @@ const pending: Field<Exclude<Holding["pending"], null>> = {
 const claim = struct<Claim>({
   startedAt: lately, agreedAt: lately, rounds: list(lately), unanswered: small, probeAt: lately,
 });
-const handover = struct<Handover>({ startedAt: gone(0), planned: flag, command: gone<number | null>(null), offer: small, letGoAt: lately });
+const handover = struct<Handover>({ startedAt: gone(0), planned: flag, command: gone<number | null>(null), automatic: gone(false), offer: small, letGoAt: lately });
 const claimHeard = struct<Exclude<Holding["claimHeard"], null>>({ at: gone(0), askedAt: nullable(lately), complete: flag });
 
 const holding = struct<Holding>({
@@ -111,6 +111,8 @@ const holding = struct<Holding>({
   ackedAt: lately, leaseUntil: lately, leaseTold: lately, claim: nullable(claim), handover: nullable(handover), claimHeard: nullable(claimHeard),
   uncertain: flag, heldUntil: lately, trips, tied: flag, inSync: gone<Holding["inSync"]>(null),
   services: oneOf(["stopped", "starting", "started", "stopping", "failed"] as const) as Field<Holding["services"]>,
+  // With `failback = manual` nothing asks for these.
+  steadySince: gone<number | null>(null), failbacks: gone({ count: 0, at: NEVER }), moved: gone(false),
 });
 
 /** Moments that nothing asks for any more. */
@@ -183,15 +185,17 @@ function stateField(self: Index): Field<State> {
   };
 }
 
-/** Only of heartbeats that somebody may still echo. */
+/** Only of heartbeats that somebody may still echo, and that are remembered at all. */
 function sentMoments(self: Index): Field<readonly number[]> {
+  const ofThisBoot = ({ marks }: Tape): readonly Mark[] => marks[self].filter(({ boot }) => boot === marks[self].at(-1)?.boot);
   return {
     write: (tape, sent) => {
-      for (const { boot, seq } of tape.marks[self]) if (boot === tape.marks[self].at(-1)?.boot) alone.write(tape, sent[seq % SENT_REMEMBERED] ?? NEVER);
+      const newest = tape.marks[self].at(-1)?.seq ?? 0;
+      for (const { seq } of ofThisBoot(tape)) alone.write(tape, seq > newest - SENT_REMEMBERED ? (sent[seq % SENT_REMEMBERED] ?? NEVER) : NEVER);
     },
     read: (tape) => {
       const sent = new Array<number>(SENT_REMEMBERED).fill(NEVER);
-      for (const { boot, seq } of tape.marks[self]) if (boot === tape.marks[self].at(-1)?.boot) sent[seq % SENT_REMEMBERED] = alone.read(tape);
+      for (const { seq } of ofThisBoot(tape)) sent[seq % SENT_REMEMBERED] = alone.read(tape);
       return sent;
     },
   };

@@ -1,0 +1,63 @@
+// A bounded part of the exploration, and that it would notice: rules that nothing could break prove nothing.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { timingProblems } from "../../../clusterd/config/timing.ts";
+import { random } from "../random.ts";
+import { copyPair, NOTHING, Tick, type Pair } from "./pair.ts";
+import { readPair, writePair } from "./codec.ts";
+import { CHOICES } from "./choices.ts";
+import { tell } from "./main.ts";
+import { explore, ROOTS, takeChoice } from "./search.ts";
+import { TIMING } from "./setting.ts";
+import { Tape } from "./tape.ts";
+
+test("the coarse times keep every inequality of a configuration that starts", () => assert.deepEqual(timingProblems(TIMING), []));
+
+test("15,000 states with up to two faults break no rule", () => {
+  const said = explore({ states: 15_000, faults: 2, ticks: 1000, epochs: 20 });
+  assert.equal(said.found.map(tell).join("\n"), "");
+  assert.ok(said.states >= 15_000);
+});
+
+test("a pair without faults: all its states are few, and it owns", () => {
+  const said = explore({ states: 25_000, faults: 0, ticks: 1000, epochs: 20 });
+  assert.equal(said.violations, 0);
+  assert.deepEqual(said.cut, { states: 0, ticks: 0, epochs: 0 });
+  for (const root of ROOTS) if (root.settled) assert.equal(root.pair().sides.filter(({ up }) => up[0] !== null).length, 1, root.name);
+});
+
+test("a state that was written and read again goes on alike: what is left out decides nothing", () => {
+  const tape = new Tape();
+  const written = (pair: Pair): string => {
+    writePair(tape, pair);
+    return Buffer.from(tape.bytes.subarray(0, tape.at)).toString("hex");
+  };
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const chance = random(seed);
+    const kept = (ROOTS[seed % ROOTS.length] as (typeof ROOTS)[number]).pair();
+    const walk: string[] = [];
+    for (let tick = 0; tick < 80; tick += 1) {
+      written(kept);
+      const again = readPair(tape, (parts) => ({ ...parts, broken: [] }));
+      const open = CHOICES.filter((choice) => choice.when(kept));
+      const choice = CHOICES.indexOf(chance.chance(0.2) ? chance.pick(open) : (CHOICES[0] as (typeof CHOICES)[number]));
+      walk.push(CHOICES[choice]?.name ?? "");
+      takeChoice(kept, choice);
+      takeChoice(again, choice);
+      if (kept.broken.length > 0) break; // more faults than the rules are made for
+      assert.equal(written(again), written(kept), `seed ${seed} after ${walk.join(", ")}`);
+    }
+  }
+});
+
+test("two speakers, and an owner whose lease is over, are noticed", () => {
+  const pair = copyPair((ROOTS[4] as (typeof ROOTS)[number]).pair());
+  pair.sides[1].up[0] = pair.now + 10_000;
+  new Tick(pair, NOTHING).pass();
+  assert.match(pair.broken.join(), /I1: both nodes speak/);
+  const silent = copyPair((ROOTS[4] as (typeof ROOTS)[number]).pair());
+  silent.sides[0].up[0] = null;
+  new Tick(silent, NOTHING).pass();
+  assert.match(silent.broken.join(), /I8: node 0 takes itself for the owner/);
+});
