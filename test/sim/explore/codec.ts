@@ -101,7 +101,7 @@ const pending: Field<Exclude<Holding["pending"], null>> = {
 };
 
 const claim = struct<Claim>({
-  startedAt: lately, agreedAt: lately, rounds: list(lately), unanswered: small, probeAt: lately,
+  startedAt: lately, epoch: small, agreedAt: lately, rounds: list(lately), unanswered: small, probeAt: lately,
 });
 const handover = struct<Handover>({ startedAt: gone(0), planned: flag, command: gone<number | null>(null), automatic: gone(false), offer: small, letGoAt: lately });
 const claimHeard = struct<Exclude<Holding["claimHeard"], null>>({ at: gone(0), askedAt: nullable(lately), complete: flag });
@@ -111,7 +111,8 @@ const holding = struct<Holding>({
   ackedAt: lately, leaseUntil: lately, leaseTold: lately, claim: nullable(claim), handover: nullable(handover), claimHeard: nullable(claimHeard),
   uncertain: flag, heldUntil: lately, trips, tied: flag, inSync: gone<Holding["inSync"]>(null),
   services: oneOf(["stopped", "starting", "started", "stopping", "failed"] as const) as Field<Holding["services"]>,
-  // With `failback = manual` nothing asks for these.
+  // Without a witness and with `failback = manual` nothing asks for these.
+  witness: gone<Holding["witness"]>({ verdict: "idle", epoch: 0, grantedAt: NEVER }),
   steadySince: gone<number | null>(null), failbacks: gone({ count: 0, at: NEVER }), moved: gone(false),
 });
 
@@ -166,6 +167,7 @@ function stateField(self: Index): Field<State> {
     stalls: gone({ count: 0, worst: 0 }), seq: { write: () => {}, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
     sentAt: sentMoments(self), write: { write: () => {}, read: (tape) => tape.write }, peer: peer(self),
     references: struct({ askedAt: lately, agreedAt: alone, startedAt: lately, answered: small }),
+    witness: gone({ askedAt: NEVER, answeredAt: NEVER, said: "" }),
     carrier: struct({ main: oneOf([null, true, false]), heartbeat: gone<boolean | null>(null), redundant: oneOf([null, true, false]) }), carrierLostAt: alone,
     guard: struct({ present: flag, reason: gone("") }), leaving: nullable(struct({ command: gone(0), promised: flag })) as Field<State["leaving"]>,
     failed: nullable(gone("EIO")), told: gone({}), newsAt: gone(Number.POSITIVE_INFINITY), holdings: both(holding),
