@@ -107,7 +107,7 @@ const handover = struct<Handover>({ startedAt: gone(0), planned: flag, command: 
 const claimHeard = struct<Exclude<Holding["claimHeard"], null>>({ at: gone(0), askedAt: nullable(lately), complete: flag });
 
 const holding = struct<Holding>({
-  role, since: lately, sinceWall: gone(0), because: gone(""), record, pending: nullable(pending), confirmed: gone(0),
+  role, since: lately, sinceWall: gone(0), because: gone(""), told: gone(""), record, pending: nullable(pending), confirmed: gone(0),
   ackedAt: lately, leaseUntil: lately, leaseTold: lately, claim: nullable(claim), handover: nullable(handover), claimHeard: nullable(claimHeard),
   uncertain: flag, heldUntil: lately, trips, tied: flag, inSync: gone<Holding["inSync"]>(null),
   services: oneOf(["stopped", "starting", "started", "stopping", "failed"] as const) as Field<Holding["services"]>,
@@ -170,7 +170,7 @@ function stateField(self: Index): Field<State> {
     witness: gone({ askedAt: NEVER, answeredAt: NEVER, said: "" }),
     carrier: struct({ main: oneOf([null, true, false]), heartbeat: gone<boolean | null>(null), redundant: oneOf([null, true, false]) }), carrierLostAt: alone,
     guard: struct({ present: flag, reason: gone("") }), leaving: nullable(struct({ command: gone(0), promised: flag })) as Field<State["leaving"]>,
-    failed: nullable(gone("EIO")), told: gone({}), newsAt: gone(Number.POSITIVE_INFINITY), holdings: both(holding),
+    failed: nullable(gone("EIO")), told: gone<State["told"]>([]), newsAt: gone(Number.POSITIVE_INFINITY), holdings: both(holding),
   });
   return {
     write: (tape, of) => {
@@ -188,7 +188,7 @@ function stateField(self: Index): Field<State> {
 }
 
 /** Only of heartbeats that somebody may still echo, and that are remembered at all. */
-function sentMoments(self: Index): Field<readonly number[]> {
+function sentMoments(self: Index): Field<number[]> {
   const ofThisBoot = ({ marks }: Tape): readonly Mark[] => marks[self].filter(({ boot }) => boot === marks[self].at(-1)?.boot);
   return {
     write: (tape, sent) => {
