@@ -5,10 +5,12 @@ import { KEYS } from "../clusterd/base/paths.ts";
 import { parseDuration } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
+import { annotate } from "../clusterd/manual/notes.ts";
 import { addHistory } from "./history/commands.ts";
 import { isRunId } from "./backup-names.ts";
 import { approve, enter } from "./book.ts";
-import { EXIT, exitHelp } from "./exit-codes.ts";
+import { EXAMPLES } from "./examples.ts";
+import { EXIT, EXIT_MEANINGS } from "./exit-codes.ts";
 import { ensureKeys } from "./keys.ts";
 import { pass } from "./pass.ts";
 import { planRun } from "./plan.ts";
@@ -22,7 +24,7 @@ import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
 
 export const program = new Command("mirror")
   .description("Mirrors the directories of each service to the other node. Only the owner pushes; nothing is deleted unasked.")
-  .version("0.1.0").exitOverride().addHelpText("after", exitHelp()).showHelpAfterError();
+  .version("0.1.0").exitOverride().showHelpAfterError();
 
 const say = (text: string): void => { process.stdout.write(`${text}\n`); };
 const fail = (code: number, text: string): void => { process.exitCode = code; process.stderr.write(`mirror: ${text}\n`); };
@@ -58,7 +60,7 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
     const counted = done.filter(({ report }) => !skipped(report));
     process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
-    if (flags.json) say(JSON.stringify({ ok: process.exitCode === EXIT.ok, jobs: done.map(({ job, report, deletions }) => ({ job, ...report, deletions })) }));
+    if (flags.json) say(JSON.stringify({ version: 1, ok: process.exitCode === EXIT.ok, jobs: done.map(({ job, report, deletions }) => ({ job, ...report, deletions })) }));
     else for (const { job, report, deletions } of counted) printRun(job, report, deletions, flags);
   }));
 
@@ -91,7 +93,7 @@ program.command("pass").description("all jobs of one identity: a handover's last
     const result = await pass(config, home as Index, { kind: flags.final ? "final" : flags.recovery ? "recovery" : "normal", within });
     process.exitCode = result.code;
     if (flags.json && !result.ok) process.stderr.write(`mirror: ${result.detail}\n`); // for whoever only looks at why
-    if (flags.json) return say(JSON.stringify(result));
+    if (flags.json) return say(JSON.stringify({ version: 1, ...result }));
     for (const { job, report } of result.jobs) say(runText(job, report));
     say(`${result.identity}: ${result.ok ? "the peer has everything" : "the peer does not have everything"}: ${result.detail}`);
   }));
@@ -103,21 +105,21 @@ program.command("plan <job>").description("what a run would do: the commands, an
     const steps = planRun({ job, run: report.run, kind: "normal", epoch: report.epoch ?? 0, remoteShell: "ssh", address: peer.heartbeat.address })
       .map((step) => ({ path: step.entry.path, cwd: step.cwd, command: ["rsync", ...step.real(job.maxDelete)] }));
     process.exitCode = report.code;
-    if (flags.json) return say(JSON.stringify({ ok: report.code === EXIT.ok, steps, deletions, report }));
+    if (flags.json) return say(JSON.stringify({ version: 1, ok: report.code === EXIT.ok, steps, deletions, report }));
     for (const step of steps) say(`${step.path}\n  cd ${step.cwd} && ${step.command.map((word) => (/\s/.test(word) ? `'${word}'` : word)).join(" ")}`);
     printRun(job.name, report, deletions, { dryRun: true });
   }));
 
 program.command("list").description("the jobs and their paths").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {
-    if (flags.json) return say(JSON.stringify({ ok: true, jobs: config.jobs.map((job) => ({ ...job, identity: config.nodes[job.home].name })) }));
+    if (flags.json) return say(JSON.stringify({ version: 1, ok: true, jobs: config.jobs.map((job) => ({ ...job, identity: config.nodes[job.home].name })) }));
     for (const job of config.jobs) say(`${job.name} (identity ${config.nodes[job.home].name}): ${job.entries.map(({ path }) => path).join(" ")}`);
   }));
 
 program.command("status").description("each job's last good run, and what stands in the way of the next").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {
     const rows = config.jobs.map(({ name, home }) => ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name) }));
-    say(flags.json ? JSON.stringify({ ok: true, jobs: rows }) : statusText(rows, Date.now()));
+    say(flags.json ? JSON.stringify({ version: 1, ok: true, jobs: rows }) : statusText(rows, Date.now()));
   }));
 
 program.command("approve <job> [run]").description("allow exactly the deletions that the last run stopped at, once").option("--json", "one JSON object")
@@ -125,7 +127,7 @@ program.command("approve <job> [run]").description("allow exactly the deletions 
     if (run !== undefined && !isRunId(run)) return fail(EXIT.usage, `${run} is no run`);
     const approval = approve(name, run ?? null);
     if (!approval.ok) process.exitCode = EXIT.refused;
-    if (flags.json) return say(JSON.stringify(approval));
+    if (flags.json) return say(JSON.stringify({ version: 1, ...approval }));
     if (approval.ok) say(`the next run of ${name} may delete those ${approval.count} entries on the peer; they go to its dated directory`);
     else fail(EXIT.refused, approval.because);
   }));
@@ -137,7 +139,7 @@ program.command("mark <job>").description("say that the trees of a job are compl
       for (const path of trees) markTree(path, job.name);
       rememberTrees(job.name, trees.map((path) => lookAtTree(path, job.name)));
     }
-    say(flags.json ? JSON.stringify({ ok: true, trees }) : trees.map((path) => `${flags.dryRun ? "would mark" : "marked"} ${path}`).join("\n"));
+    say(flags.json ? JSON.stringify({ version: 1, ok: true, trees }) : trees.map((path) => `${flags.dryRun ? "would mark" : "marked"} ${path}`).join("\n"));
   }));
 
 addHistory(program, { say, fail, configured, withJob });
@@ -145,10 +147,13 @@ addHistory(program, { say, fail, configured, withJob });
 program.command("setup-keys").description("make this node's mirror key, and print what the peer needs to accept it").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured(async (config) => {
     const { created, publicKey } = await ensureKeys(config.nodes[config.self].name);
-    say(flags.json ? JSON.stringify({ ok: true, created, publicKey }) : `${publicKey}\n# ${created ? "made" : "already there"}: ${KEYS}`);
+    say(flags.json ? JSON.stringify({ version: 1, ok: true, created, publicKey }) : `${publicKey}\n# ${created ? "made" : "already there"}: ${KEYS}`);
   }));
 
 program.command("daemon").description("recovers a peer that came back; runs the crontab's lines if scheduler = builtin; watches for edits that would be undone")
   .action(async () => { await (await import("./daemon.ts")).daemon(); });
 
 program.command("receive").description("the peer's forced command (sshd starts it; not for people)");
+
+annotate(program, { examples: [], exits: EXIT_MEANINGS });
+for (const command of program.commands) annotate(command, { examples: EXAMPLES[command.name()] ?? [], exits: EXIT_MEANINGS });

@@ -7,6 +7,8 @@ import type { ExitName } from "./exit-codes.ts";
 
 export interface Outcome {
   readonly exit: ExitName;
+  /** The exit code, where another convention decides than ours (monitoring plugins). */
+  readonly code?: number;
   /** For people; without a line end. */
   readonly text: string;
   /** What --json prints beside `ok` and `exit`; without it, the text. */

@@ -22,5 +22,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitName, string>> = {
   timeout: "asked for, but not seen to be done within its time: look at `clusterd status`",
 };
 
-export const exitHelp = (names: readonly ExitName[] = Object.keys(EXIT) as ExitName[]): string =>
-  `\nExit codes:\n${names.map((name) => `  ${EXIT[name]}  ${EXIT_MEANINGS[name]}`).join("\n")}\n`;
+export const exitTable = (names: readonly ExitName[] = Object.keys(EXIT) as ExitName[]): readonly (readonly [code: number, meaning: string])[] =>
+  names.map((name) => [EXIT[name], EXIT_MEANINGS[name]]);
+
+/** For a command that must not load the command line's libraries. */
+export const exitHelp = (names?: readonly ExitName[]): string => `\nExit codes:\n${exitTable(names).map(([code, meaning]) => `  ${code}  ${meaning}`).join("\n")}\n`;

@@ -3,8 +3,6 @@
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 
-const JSON_VERSION = 1;
-
 async function importOld(given: Given): Promise<Outcome> {
   const { importFiles, whyNotInto, writeFiles } = await import("../import/import.ts");
   const to = given.value("to");
@@ -13,7 +11,7 @@ async function importOld(given: Given): Promise<Outcome> {
   const obstacle = to === undefined ? null : whyNotInto(to);
   if (obstacle !== null) return outcome("refused", obstacle);
   const made = importFiles({ from: given.words, nodes: given.all("node"), name: given.value("name") ?? "imported" });
-  if ("obstacles" in made) return outcome("usage", made.obstacles.join("\n"), { version: JSON_VERSION, obstacles: made.obstacles });
+  if ("obstacles" in made) return outcome("usage", made.obstacles.join("\n"), { obstacles: made.obstacles });
   const { files, draft, report, check } = made;
   const summary = `${report}\n`;
   if (to !== undefined && !dryRun) writeFiles([...files, { path: "README.import", text: summary }], to);
@@ -24,7 +22,7 @@ async function importOld(given: Given): Promise<Outcome> {
     dryRun ? "Nothing was written." : `Written to ${to}; the report above is in README.import there.`,
     ...(check.ok ? [] : ["Fill in the blanks (grep -r BLANK), or import again with --node NAME:KEY=VALUE; then `clusterd check FOLDER`."]),
   ].join("\n");
-  const data = { version: JSON_VERSION, to: to ?? null, dry_run: dryRun, files, notes: draft.notes, check: { ok: check.ok, problems: check.problems, warnings: check.warnings } };
+  const data = { to: to ?? null, dry_run: dryRun, files, notes: draft.notes, check: { ok: check.ok, problems: check.problems, warnings: check.warnings } };
   return outcome(check.ok ? "ok" : "usage", text, data);
 }
 
@@ -33,7 +31,7 @@ export const IMPORT_COMMANDS: readonly Command[] = [{
   options: [
     ["--to <folder>", "write the new configuration there: a folder that is empty or not there"],
     ["--node <name:key=value,...>", "what the old files do not know, as in NODE.conf; the first node named is the first of the pair", "many"],
-    ["--name <name>", "what the pair is called (default: as the old files say, or `imported`)"],
+    ["--name <pair>", "what the pair is called (default: as the old files say, or `imported`)"],
     DRY_RUN,
   ],
   examples: [

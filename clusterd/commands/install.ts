@@ -36,8 +36,9 @@ async function install(given: Given): Promise<Outcome> {
   if (witness !== undefined && !/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(witness)) return outcome("usage", `--witness takes the name of a pair, as cluster.conf has it, not "${witness}"`);
   if (witness !== undefined && given.value("peer-keys") !== undefined) return outcome("usage", "--witness makes this server a third machine, --peer-keys a node: which of the two?");
   const { node, config, problem } = configOf(root, given);
+  const { manualFiles } = await import("../manual/manual.ts");
   const scheduler = witness !== undefined ? "builtin" : config?.cluster.scheduler ?? "cron";
-  const wanted = witness !== undefined ? wantedOnWitness({ source: SOURCE, init }, witness) : wantedThings({ source: SOURCE, init, scheduler });
+  const wanted = witness !== undefined ? wantedOnWitness({ source: SOURCE, init }, witness) : wantedThings({ source: SOURCE, init, scheduler, manual: manualFiles() });
   const plan = planInstall(wanted, (path) => lookAt(root, path), readManifest(root));
   const peerKeys = given.value("peer-keys");
   const imported = peerKeys === undefined ? { ok: true as const, steps: [] } : peerSteps(peerKeys, root, config, problem, false);
@@ -168,7 +169,7 @@ const LIST = ["--list", "show each program file, not only their number"] as cons
 
 export const INSTALL_COMMANDS: readonly Command[] = [
   {
-    usage: "install", run: install, summary: "make this server a node: programs, init files, cron file, folders, keys",
+    usage: "install", run: install, summary: "make this server a node: programs, init files, cron file, folders, keys, man pages, completion",
     options: [DRY_RUN, ROOT, NODE, ["--init <kind>", "systemd, sysv or none (default: what this server has)"], ["--witness <pair>", "make it the third machine of this pair instead: programs, its unit, its key"], ["--peer-keys <file>", "take the other node's keys too, as `clusterd keys import` does"], LIST],
     examples: [["clusterd/bin/clusterd install --dry-run", "from an unpacked release: what would be done"], ["clusterd install --peer-keys serv1.keys", "on the second node, with the bundle of the first"], ["clusterd/bin/clusterd install --witness sample", "on a third machine: the witness of the pair named sample"]],
     exits: ["ok", "usage", "refused"],

@@ -4,13 +4,15 @@
 
 import { Command as Commander, CommanderError } from "commander";
 import type { Command, Given, Outcome } from "./command.ts";
-import { EXIT, exitHelp } from "./exit-codes.ts";
+import { EXIT, exitTable } from "./exit-codes.ts";
+import { annotate } from "../manual/notes.ts";
 import { CLOCK_COMMANDS } from "./clock.ts";
 import { CONFIGURATION_COMMANDS } from "./configuration.ts";
 import { DAEMON_COMMANDS } from "./daemon.ts";
 import { IMPORT_COMMANDS } from "./import.ts";
 import { INSTALL_COMMANDS } from "./install.ts";
 import { KEY_COMMANDS } from "./keys.ts";
+import { MANUAL_COMMANDS } from "./manual.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
 import { PERSON_COMMANDS } from "./person.ts";
 import { PREFLIGHT_COMMANDS } from "./preflight.ts";
@@ -21,25 +23,15 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]]
   ["Moving an identity:", OWNERSHIP_COMMANDS],
   ["What only a person can know:", PERSON_COMMANDS],
   ["The daemon:", DAEMON_COMMANDS],
-  ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS, ...IMPORT_COMMANDS]],
+  ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS, ...IMPORT_COMMANDS, ...MANUAL_COMMANDS]],
 ];
 
 /** Runs one command line (without node and script); resolves to the exit code. */
 export async function runProgram(words: readonly string[]): Promise<number> {
   // `clusterd … | head` reads what it wants and goes.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => { if (error.code !== "EPIPE") throw error; });
-  const program = new Commander("clusterd")
-    .description("Two Linux servers that stand in for each other.")
-    .exitOverride()
-    .helpCommand(false)
-    .showSuggestionAfterError()
-    .addHelpText("after", `\n\`clusterd COMMAND --help\` shows examples. The mirror has a command of its own: \`mirror --help\`.\n${exitHelp()}`);
   let exit: number = EXIT.ok;
-  const parents = new Map<string, Commander>();
-  for (const [heading, commands] of GROUPS) {
-    program.commandsGroup(heading);
-    for (const command of commands) add(program, parents, command, (code) => { exit = code; });
-  }
+  const program = buildProgram((code) => { exit = code; });
   try {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
@@ -47,6 +39,23 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     throw error;
   }
   return exit;
+}
+
+/** The command tree; `ended` is told the exit code of the command that ran. */
+export function buildProgram(ended: (code: number) => void = () => undefined): Commander {
+  const program = new Commander("clusterd")
+    .description("Two Linux servers that stand in for each other.")
+    .exitOverride()
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .addHelpText("after", "\n`clusterd COMMAND --help` shows examples. The mirror has a command of its own: `mirror --help`.");
+  annotate(program, { examples: [], exits: exitTable() });
+  const parents = new Map<string, Commander>();
+  for (const [heading, commands] of GROUPS) {
+    program.commandsGroup(heading);
+    for (const command of commands) add(program, parents, command, ended);
+  }
+  return program;
 }
 
 /** `keys export [FILE]` becomes a command of a command. */
@@ -59,7 +68,7 @@ function add(program: Commander, parents: Map<string, Commander>, command: Comma
     if (many === undefined) made.option(flags, meaning);
     else made.option(flags, `${meaning} (may be repeated)`, (value: string, before: readonly string[]) => [...before, value], [] as readonly string[]);
   }
-  made.addHelpText("after", `\nExamples:\n${command.examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`).join("\n")}\n${exitHelp(command.exits)}`);
+  annotate(made, { examples: command.examples, exits: exitTable(command.exits) });
   made.action(async (...all: unknown[]) => {
     const options = made.opts() as Record<string, unknown>;
     const given: Given = {
@@ -70,13 +79,16 @@ function add(program: Commander, parents: Map<string, Commander>, command: Comma
     };
     const result = await command.run(given);
     say(result, given.flag("json"));
-    ended(EXIT[result.exit]);
+    ended(result.code ?? EXIT[result.exit]);
   });
 }
 
 const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-function say({ exit, text, data }: Outcome, json: boolean): void {
-  if (json) process.stdout.write(`${JSON.stringify({ ok: exit === "ok", exit: EXIT[exit], ...(data ?? { text }) })}\n`);
+/** Grows when a program that reads the old form would misread the new one; fields that are added do not count. */
+const JSON_VERSION = 1;
+
+function say({ exit, code, text, data }: Outcome, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify({ version: JSON_VERSION, ok: exit === "ok", exit: code ?? EXIT[exit], ...(data ?? { text }) })}\n`);
   else if (text !== "") (exit === "ok" || data !== undefined ? process.stdout : process.stderr).write(`${text}\n`);
 }

@@ -1,18 +1,21 @@
 // `clusterd status` and `clusterd history`: both nodes, as they see themselves.
 
+import { STATES, nagios } from "../status/nagios.ts";
 import { statusText, historyText } from "../status/text.ts";
 import { outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { look, lookHere, seen } from "./look.ts";
 
-const JSON_VERSION = 1;
-
 async function status(given: Given): Promise<Outcome> {
   const { own, peer } = await look(given.flag("local"));
+  if (given.flag("nagios")) {
+    const { code, line } = nagios(own, peer);
+    return { ...outcome("ok", line, { state: STATES[code], line }), code };
+  }
   const views = peer === null ? [own] : [own, peer];
   const exit = "unreachable" in own ? "notRunning" : peer !== null && "unreachable" in peer ? "unreachable" : "ok";
   const text = statusText(views, { now: Date.now(), colour: colourWanted(), zone: undefined });
-  return outcome(exit, text, { version: JSON_VERSION, self: own.node, nodes: views.map((view) => ("status" in view ? view.status : view)) });
+  return outcome(exit, text, { self: own.node, nodes: views.map((view) => ("status" in view ? view.status : view)) });
 }
 
 async function history(given: Given): Promise<Outcome> {
@@ -31,8 +34,8 @@ export const colourWanted = (): boolean => process.stdout.isTTY === true && (pro
 export const STATUS_COMMANDS: readonly Command[] = [
   {
     usage: "status", run: status, summary: "both nodes: who holds what, since when and why; links, references, clocks, mirror jobs",
-    options: [["--local", "only this node, without asking the other"]],
-    examples: [["clusterd status", "both nodes; the other is given three seconds to answer"], ["clusterd status --json | jq '.nodes[].core.problems'", "for programs"]],
+    options: [["--local", "only this node, without asking the other"], ["--nagios", "one line for monitoring; exit code 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"]],
+    examples: [["clusterd status", "both nodes; the other is given three seconds to answer"], ["clusterd status --nagios", "as a check of Nagios, Icinga and the like: CRITICAL when clients are not served, WARNING when redundancy is gone"], ["clusterd status --json | jq '.nodes[].core.problems'", "for programs"]],
     exits: ["ok", "notRunning", "unreachable"],
   },
   {

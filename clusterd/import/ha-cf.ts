@@ -33,7 +33,7 @@ const DIRECTIVES: Readonly<Record<string, Act | Left>> = {
   logfile: LOGS, debugfile: LOGS, logfacility: LOGS, debug: LOGS, use_logd: LOGS, conn_logd_time: LOGS, syslogmsgfmt: LOGS, logsize: LOGS,
   hopfudge: TUNING, realtime: needless("the dead-man runs with real-time priority"), rtprio: needless("the dead-man runs with real-time priority"),
   compression: TUNING, compression_threshold: TUNING, traditional_compression: TUNING, msgfmt: TUNING, max_rexmit_delay: TUNING, memreserve: TUNING, cpusmax: TUNING, hbgenmethod: needless("epochs are kept in the journal"),
-  uuidfrom: needless("nodes are known by their names"), autojoin: needless("a pair has two nodes, both named"), coredumps: TUNING, coredumps_dir: TUNING, quorum_server: lost("this version cannot ask a quorum server", "references = … in cluster.conf"),
+  uuidfrom: needless("nodes are known by their names"), autojoin: needless("a pair has two nodes, both named"), coredumps: TUNING, coredumps_dir: TUNING, quorum_server: lost("heartbeat's quorum server does not speak to clusterd", "witness = … in cluster.conf, and `clusterd install --witness` on the third machine"),
 };
 
 /** Where no `baud` is said before the line. */

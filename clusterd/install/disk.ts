@@ -3,7 +3,7 @@
 // A file is written beside its place and renamed into it: a program that is being replaced stays whole for who runs it.
 
 import { createHash } from "node:crypto";
-import { chmodSync, closeSync, constants, copyFileSync, lstatSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync, renameSync, rmSync, rmdirSync, symlinkSync } from "node:fs";
+import { chmodSync, closeSync, constants, copyFileSync, lstatSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync, renameSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeDurably } from "../base/files.ts";
 import type { Change, Found, Manifest } from "./plan.ts";
@@ -24,6 +24,8 @@ export function hashFile(path: string): string {
   }
   return hash.digest("hex");
 }
+
+export const hashText = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 export function lookAt(root: string, path: string): Found {
   const at = join(root, path);
@@ -57,7 +59,8 @@ function put(root: string, wanted: Extract<Change, { readonly wanted: unknown }>
       symlinkSync(wanted.target, draft);
       break;
     case "file":
-      copyFileSync(wanted.from, draft, constants.COPYFILE_FICLONE);
+      if (typeof wanted.from === "string") copyFileSync(wanted.from, draft, constants.COPYFILE_FICLONE);
+      else writeFileSync(draft, wanted.from.text);
       chmodSync(draft, wanted.mode);
   }
   renameSync(draft, at);

@@ -6,7 +6,7 @@
 
 export type Wanted =
   | { readonly kind: "folder"; readonly path: string; readonly mode: number }
-  | { readonly kind: "file"; readonly path: string; readonly mode: number; readonly from: string; readonly sha: string; readonly yours?: boolean }
+  | { readonly kind: "file"; readonly path: string; readonly mode: number; readonly from: string | { readonly text: string }; readonly sha: string; readonly yours?: boolean }
   | { readonly kind: "link"; readonly path: string; readonly target: string };
 
 export type Found =

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ClusterConfig } from "../config/config.ts";
-import { hashFile } from "./disk.ts";
+import { hashFile, hashText } from "./disk.ts";
 import type { Wanted } from "./plan.ts";
 
 export type Init = "systemd" | "sysv" | "none";
@@ -33,6 +33,8 @@ export interface What {
   readonly source: string;
   readonly init: Init;
   readonly scheduler: ClusterConfig["scheduler"];
+  /** Man pages and completions, written from the command tree. */
+  readonly manual: readonly { readonly path: string; readonly text: string }[];
 }
 
 const witnessUnit = (cluster: string): string => `clusterd-witness@${cluster}.service`;
@@ -52,7 +54,7 @@ export function wantedOnWitness({ source, init }: Pick<What, "source" | "init">,
 }
 
 /** In the order in which it is made: folders before what is in them. */
-export function wantedThings({ source, init, scheduler }: What): readonly Wanted[] {
+export function wantedThings({ source, init, scheduler, manual }: What): readonly Wanted[] {
   const file = (from: string, path: string, mode: number, yours = false): Wanted => ({ kind: "file", path, mode, from, sha: hashFile(from), ...(yours && { yours }) });
   return [
     ...FOLDERS.map(([path, mode]): Wanted => ({ kind: "folder", path, mode })),
@@ -66,6 +68,7 @@ export function wantedThings({ source, init, scheduler }: What): readonly Wanted
       file(join(source, "clusterd/install/clusterd.init"), "/etc/init.d/clusterd", 0o755),
       ...RUN_LEVELS.map(([level, prefix]): Wanted => ({ kind: "link", path: `/etc/rc${level}.d/${prefix}clusterd`, target: "../init.d/clusterd" })),
     ]),
+    ...manual.map(({ path, text }): Wanted => ({ kind: "file", path, mode: 0o644, from: { text }, sha: hashText(text) })),
     ...(scheduler === "cron" ? [file(join(source, "crontab"), "/etc/cron.d/clusterd", 0o644, true)] : []),
   ];
 }

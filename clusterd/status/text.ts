@@ -21,7 +21,7 @@ export interface TextOptions {
 type Paint = (style: "bold" | "red" | "green" | "yellow" | "dim", text: string) => string;
 
 /** Roles in which the identity may be up on a node. */
-const HOLDING: readonly Role[] = ["raising", "owner", "freezing", "releasing"];
+export const HOLDING: readonly Role[] = ["raising", "owner", "freezing", "releasing"];
 
 export function statusText(views: readonly NodeView[], options: TextOptions): string {
   const paint: Paint = (style, text) => (options.colour ? styleText(style, text, { validateStream: false }) : text);

@@ -36,7 +36,7 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
     .action((name: string | undefined, path: string | undefined, flags: { json?: true }) => name !== undefined && path !== undefined
       ? withJob(name, async (config, job) => {
         const { kept, missing } = await everything(config, job, path);
-        if (flags.json) return say(JSON.stringify({ ok: true, nodes: kept, missing }));
+        if (flags.json) return say(JSON.stringify({ version: 1, ok: true, nodes: kept, missing }));
         for (const { node, versions, cut } of kept) {
           for (const version of versions) say(`${version.run}  ${version.kind.padEnd(8)}  ${node}  ${moment(version.mtime)}  ${String(version.size).padStart(10)}  ${version.path}`);
           if (cut) say(`… and more on ${node}: name a narrower path`);
@@ -45,7 +45,7 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
       })
       : configured((config) => {
         const runs = backupRuns(BACKUPS, name === undefined ? config.jobs.map((job) => job.name) : [name]);
-        if (flags.json) return say(JSON.stringify({ ok: true, runs }));
+        if (flags.json) return say(JSON.stringify({ version: 1, ok: true, runs }));
         for (const { folder, kind, files } of runs) say(`${folder}  ${kind}  ${files} files`);
       }));
 
@@ -63,7 +63,7 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
         if (problem !== null) return fail(EXIT.incomplete, `${one.path}: ${problem}`);
         texts.push({ path: one.path, run: one.run, node: one.node, diff: await compare(Buffer.concat([Buffer.from(`${folder}/`), name]), Buffer.concat([Buffer.from("/"), name]), one) });
       }
-      if (flags.json) return say(JSON.stringify({ ok: true, differences: texts.filter((each) => each.diff !== "") }));
+      if (flags.json) return say(JSON.stringify({ version: 1, ok: true, differences: texts.filter((each) => each.diff !== "") }));
       for (const { diff: text } of texts) if (text !== "") process.stdout.write(text);
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -81,14 +81,14 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
     const { chosen, peer, moment: when } = found;
     const list = chosen.map(({ path: of, run, node, mtime, size, ...rest }) => ({ path: of, run, node, mtime, size, later: isLater({ path: of, run, mtime, size, ...rest }, when) }));
     if (!flags.json) for (const one of list) say(`${flags.dryRun ? "would bring back" : "brings back"} ${one.path} of ${moment(one.mtime)} (${one.run}, on ${one.node})${one.later ? ": written after that moment; what was there then was overwritten before any run" : ""}`);
-    if (flags.dryRun) return flags.json ? say(JSON.stringify({ ok: true, versions: list })) : undefined;
+    if (flags.dryRun) return flags.json ? say(JSON.stringify({ version: 1, ok: true, versions: list })) : undefined;
     const lock = jobLock(job.name);
     if (!lock.ok) return fail(EXIT.busy, `a run of ${job.name} is going on (process ${lock.holder}): try again`);
     try {
       const total = chosen.reduce((sum, { size }) => sum + size, 0);
       const done = await restore(job.name, chosen, { to: flags.to === undefined ? null : resolve(flags.to), backups: BACKUPS, self: config.nodes[config.self].name, peer }, drawer(job.name, total, flags.json === true));
       if (!done.ok) process.exitCode = EXIT.incomplete;
-      if (flags.json) return say(JSON.stringify({ ...done, versions: list }));
+      if (flags.json) return say(JSON.stringify({ version: 1, ...done, versions: list }));
       if (done.ok) say(`${done.because}${done.replaced === null ? "" : `; what they replaced, if anything, is in ${done.replaced}`}`);
       else fail(EXIT.incomplete, done.because);
     } finally {
@@ -106,7 +106,7 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
         if (!flags.dryRun) prune(BACKUPS, job.name, verdicts);
         return { job: job.name, verdicts };
       });
-      if (flags.json) return say(JSON.stringify({ ok: true, jobs: done }));
+      if (flags.json) return say(JSON.stringify({ version: 1, ok: true, jobs: done }));
       for (const { job, verdicts } of done) for (const { directory, keep, because } of verdicts)
         if (!keep || !flags.quiet) say(`${keep ? "keeps" : flags.dryRun ? "would remove" : "removed"} ${job}/${directory.name}: ${because}`);
     }));
@@ -116,7 +116,7 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
       const there = directories(BACKUPS, name).some((one) => one.run === run && one.kind === "recovery");
       if (!there) return fail(EXIT.usage, `no recovery ${run} of ${name} is kept on this node`);
       if (!flags.dryRun) confirm(BACKUPS, name, run);
-      say(flags.json ? JSON.stringify({ ok: true, job: name, run }) : `${name} ${run} may go when its time comes`);
+      say(flags.json ? JSON.stringify({ version: 1, ok: true, job: name, run }) : `${name} ${run} may go when its time comes`);
     }));
 }
 

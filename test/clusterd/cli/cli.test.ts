@@ -49,6 +49,29 @@ test("status --local prints this node; --json one object", async () => {
   assert.deepEqual(json.nodes, [status(0)]);
 });
 
+test("status --nagios is one line, and its exit code is that of a monitoring plugin", async () => {
+  const [node] = pair.nodes;
+  const sound = await node.clusterd("status", "--nagios", "--local");
+  assert.match(sound.out, /^CLUSTERD OK - serv1 on serv1, serv2 on serv2 \| .*\n$/);
+  assert.equal(sound.code, 0);
+  const alone = await node.clusterd("status", "--nagios");
+  assert.match(alone.out, /^CLUSTERD WARNING - serv2 cannot be asked/);
+  assert.equal(alone.code, 1);
+  const dead = await run(["status", "--nagios", "--local"], { ...node.env, CLUSTERD_RUN: "/nowhere" });
+  assert.match(dead.out, /^CLUSTERD CRITICAL - clusterd is not running here/);
+  assert.equal(dead.code, 2);
+  const json = JSON.parse((await node.clusterd("status", "--nagios", "--json")).out) as { exit: number; state: string };
+  assert.deepEqual([json.exit, json.state], [1, "WARNING"]);
+});
+
+test("every answer with --json says its version, the exit code and whether it went well", async () => {
+  for (const words of [["status", "--local"], ["history"], ["explain"], ["check", "/nowhere"], ["failback"], ["reload", "--dry-run"], ["man"], ["import", "/nowhere"], ["force-own", "serv9"]]) {
+    const said = await pair.nodes[0].clusterd(...words, "--json");
+    const json = JSON.parse(said.out) as { version: number; ok: boolean; exit: number };
+    assert.deepEqual([json.version, json.ok, json.exit], [1, said.code === 0, said.code], words.join(" "));
+  }
+});
+
 test("status of a node without its daemon says so and exits with 4", async () => {
   const said = await run(["status", "--local"], { ...pair.nodes[0].env, CLUSTERD_RUN: "/nowhere" });
   assert.equal(said.code, EXIT.notRunning);

@@ -81,6 +81,12 @@ test("what is installed runs: the commands are links into a tree with its own No
   assert.match(said.stdout, /sound/);
 });
 
+test("man pages and completions are in place, and speak of what is installed", () => {
+  assert.match(readFileSync(at("serv1", "usr/share/man/man8/clusterd.8"), "utf8"), /^\.SS clusterd switchover \[NODE\]$/m);
+  assert.match(readFileSync(at("serv1", "usr/share/man/man5/cluster.conf.5"), "utf8"), /^\.B deadtime$/m);
+  assert.match(readFileSync(at("serv1", "usr/share/bash-completion/completions/mirror"), "utf8"), /^complete -F _mirror mirror$/m);
+});
+
 test("the systemd units are sound, and enabled", { skip: spawnSync("systemd-analyze", ["--version"]).status === 0 ? false : "needs systemd-analyze" }, () => {
   const units = ["clusterd.service", "clusterd-mirror.service"];
   for (const unit of units) assert.equal(readlinkSync(at("serv1", "etc/systemd/system/multi-user.target.wants", unit)), `/etc/systemd/system/${unit}`);
@@ -163,7 +169,7 @@ test("uninstall removes exactly what was installed; keys and kept versions stay"
   assert.ok(existsSync(at("gone", "usr/lib/clusterd")));
   const said = await command("gone", "uninstall", "--json");
   assert.deepEqual(changes(said), changes(dry));
-  for (const path of ["usr/lib/clusterd", "usr/sbin/clusterd", "etc/systemd/system/clusterd.service", "etc/cron.d/clusterd", "var/cache/clusterd"]) assert.equal(existsSync(at("gone", path)), false, path);
+  for (const path of ["usr/lib/clusterd", "usr/sbin/clusterd", "etc/systemd/system/clusterd.service", "etc/cron.d/clusterd", "var/cache/clusterd", "usr/share/man/man8/clusterd.8", "usr/share/bash-completion/completions/clusterd"]) assert.equal(existsSync(at("gone", path)), false, path);
   assert.ok(existsSync(at("gone", "var/lib/clusterd/keys/heartbeat.key")));
   assert.ok(existsSync(at("gone", "usr/sbin/other")));
   assert.equal((await command("gone", "uninstall")).out.includes("nothing of clusterd's is installed"), true);
