@@ -157,6 +157,8 @@ export const ACTIONS = {
       // A peer that is heard has given nobody its vote, whatever the person says.
       standing: scene.state.config.soloBoot === "ask" && !inContact(scene.state), locked: false,
     });
+    // A person's word begins the lease; from then on the arbiter is asked, as for any owner.
+    scene.holding.leaseUntil = Math.max(scene.holding.leaseUntil, scene.state.now + scene.state.config.timing.lease);
   },
   "accept-offer": (scene) => {
     const offer = scene.state.peer.beat?.identities[scene.identity].offer ?? 0;

@@ -1,7 +1,7 @@
 // The named conditions of the transition table: one small question each.
 
 import { peerInSync } from "./beat.ts";
-import { inContact, linksOf, linkState, sameConfiguration } from "./liveness.ts";
+import { inContact, linksOf, linkState, mayGoAlone, sameConfiguration } from "./liveness.ts";
 import { isMajority } from "./lease.ts";
 import type { Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
@@ -12,19 +12,20 @@ import { hasArbiter, isOutdated } from "./witness.ts";
 /** Why this node must not own the identity, whoever asks short of `force-own`; null = it could. */
 export function ownObstacle(state: State, identity: Index): string | null {
   const { record } = state.holdings[identity];
+  const { config } = state;
   if (state.failed !== null) return `this node has failed: ${state.failed}`;
   if (state.leaving !== null) return "this node is leaving";
   if (!state.guard.present) return `no dead-man process: ${state.guard.reason}`;
   if (sameConfiguration(state) === false) return "the configurations of the two nodes differ";
-  if (record.stale) return "this node may lack file versions: it waits for the owner to resynchronise it";
+  // Old data is what solo_boot = allow accepts; a witness knows better.
+  if (record.stale && (config.witness || !mayGoAlone(state))) return "this node may lack file versions: it waits for the owner to resynchronise it";
   if (record.locked) return "the standby lock is set: `clusterd clear` removes it";
   if (state.carrier[nicOf(state, identity)] === false) return `no carrier on the ${nicOf(state, identity)} NIC`;
   return null;
 }
 
-/** Why this node must not claim the identity now, in words that also say what would help; null = it may. `alone`: it has just
- *  booted and never heard the peer, so it knows nothing but what it remembers, and the arbiter what it has missed. */
-export function claimObstacle(state: State, identity: Index, alone = false): string | null {
+/** Why this node must not claim the identity now, in words that also say what would help; null = it may. */
+export function claimObstacle(state: State, identity: Index): string | null {
   const { record, uncertain, heldUntil } = state.holdings[identity];
   const { config } = state;
   const wasOwner = record.owner === config.self;
@@ -36,7 +37,7 @@ export function claimObstacle(state: State, identity: Index, alone = false): str
   if (record.promised) return "this node left in good order and promised not to claim before it has talked to the peer";
   if (!hasArbiter(config)) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
   if (isOutdated(state, state.holdings[identity])) return "the witness knows that the other node owned it later: this node waits to hear it";
-  if (uncertain && !alone) return "this node let go without knowing who owns now: it waits to hear the peer";
+  if (uncertain && !mayGoAlone(state)) return "this node let go without knowing who owns now: it waits to hear the peer";
   if (wasOwner && config.policy === "safety") return "policy `safety` asks before an owner that lost its votes takes back: `clusterd force-own`";
   if (heldUntil > state.now) return "held down after a lost lease or a failed raise";
   return null;
@@ -104,6 +105,8 @@ export const GUARDS = {
   otherwise: () => true,
   uncertain: (_state, holding) => holding.uncertain,
   "may-claim": (state, _holding, identity) => claimObstacle(state, identity) === null,
+  "nobody-to-ask": (state, holding, identity) =>
+    !hasArbiter(state.config) && mayGoAlone(state) && !holding.record.promised && holding.heldUntil <= state.now && ownObstacle(state, identity) === null,
   "could-own": (state, _holding, identity) => ownObstacle(state, identity) === null,
   "standing-vote": (state, holding, identity) =>
     holding.record.standing && holding.record.owner === state.config.self && claimObstacle(state, identity) === null,
@@ -125,8 +128,6 @@ export const GUARDS = {
     const role = state.peer.beat?.identities[identity].role;
     return inContact(state) && (role === "owner" || role === "raising" || role === "acquiring" || role === "freezing");
   },
-  "may-claim-alone": (state, _holding, identity) => state.config.witness && claimObstacle(state, identity, true) === null,
-  "arbiter-remembers": (state) => state.config.witness,
   "peer-reachable": (state) => inContact(state),
 } as const satisfies Record<string, Guard>;
 

@@ -14,7 +14,7 @@ import { arbiterAgreedAt, hasArbiter } from "./witness.ts";
 /** The sending moment that the lease of this identity counts from, or NEVER. */
 export function acknowledgedAt(state: State, holding: Holding): Instant {
   // Without an arbiter a peer never claims from silence, only at a person's word: its vote stands by configuration.
-  if ((holding.pending?.record ?? holding.record).standing || !hasArbiter(state.config)) return state.now;
+  if ((holding.pending?.record ?? holding.record).standing || !hasArbiter(state.config) || holdsOn(state, holding)) return state.now;
   return Math.max(holding.ackedAt, arbiterAgreedAt(state, holding));
 }
 
@@ -34,6 +34,11 @@ export function wasSurelyAlone(state: State): boolean {
   const { agreedAt } = state.references;
   return state.peer.contactAt !== NEVER && agreedAt - state.peer.contactAt >= aloneAfter(state) * 1.03;
 }
+
+/** Policy `availability`: an owner that lost only its votes (the peer died, later the arbiter went too) stays. Whoever lost both at once lets go
+ *  as ever: there the peer may have the arbiter; and with a witness nobody stays without its word. */
+export const holdsOn = (state: State, holding: Holding): boolean =>
+  state.config.policy === "availability" && !state.config.witness && holds(holding) && state.peer.boot !== null && isSilent(state) && wasSurelyAlone(state);
 
 /** May this takeover count as the peer's standing vote? Only if the peer cannot claim before it has talked to us: it held the identity
  *  by its own last word, so by now it has crashed or let go in doubt. Only a prompt takeover, and only if a lone boot always asks. */

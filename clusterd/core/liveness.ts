@@ -43,6 +43,10 @@ export function linkState(state: State, link: LinkName): "unknown" | "on-time" |
   return quiet >= timing.deadtime * slower ? "silent" : quiet >= timing.warntime * slower ? "late" : "on-time";
 }
 
+/** Booted, never heard the peer, and allowed by now to go on without it. */
+export const mayGoAlone = ({ config, peer, now, startedAt }: State): boolean =>
+  config.soloBoot === "allow" && peer.boot === null && now - startedAt >= config.soloWait;
+
 /** After a daemon's start, silence means nothing for initdead. */
 export const patienceIsOver = (state: State): boolean => state.now - state.startedAt >= state.config.timing.initdead;
 

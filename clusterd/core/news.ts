@@ -4,6 +4,7 @@
 
 import { peerInSync } from "./beat.ts";
 import { FAILBACK_TRIES, claimObstacle, isAway, triesSpent } from "./guards.ts";
+import { holdsOn } from "./lease.ts";
 import { isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { Effect, Index, LinkName } from "./model.ts";
 import { roundTolerance } from "./signals.ts";
@@ -76,6 +77,15 @@ const failback = (identity: Index): Topic => ({
     : ["alarm", `${FAILBACK_TRIES} automatic failbacks within an hour did not last: it stays here until a person says \`clusterd failback\`, or \`clusterd clear\` here`],
 });
 
+const hold = (identity: Index): Topic => ({
+  name: `hold.${identity}`, identity,
+  now: (state) => {
+    const holding = state.holdings[identity];
+    return holding.role === "owner" ? yesOrNo(!holding.record.standing && holdsOn(state, holding) && state.now - state.references.agreedAt > state.config.timing.lease) : null;
+  },
+  line: (now) => now === "yes" ? ["alarm", "neither peer nor arbiter answers: it stays here by policy `availability`"] : ["info", "it is owned by a vote again"],
+});
+
 const redundancy = (identity: Index): Topic => ({
   name: `redundancy.${identity}`, identity,
   now: (state) => state.holdings[identity].role === "owner" ? yesOrNo(peerInSync(state, identity)) : null,
@@ -84,8 +94,8 @@ const redundancy = (identity: Index): Topic => ({
 
 const TOPICS: readonly Topic[] = [
   peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), configuration, references, witness,
-  waits(0), failback(0), redundancy(0),
-  waits(1), failback(1), redundancy(1),
+  waits(0), failback(0), hold(0), redundancy(0),
+  waits(1), failback(1), hold(1), redundancy(1),
 ];
 
 /** No more often than every other keepalive. */

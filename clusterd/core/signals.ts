@@ -3,7 +3,7 @@
 // A signal is either the outcome of something that was asked for, or a condition that holds now. Conditions are looked at
 // after every event; the table (table.ts) says what a role makes of each, most often nothing.
 
-import { inContact, isSilent, patienceIsOver } from "./liveness.ts";
+import { inContact, isSilent, mayGoAlone, patienceIsOver } from "./liveness.ts";
 import { hasLease, holds, isMajority } from "./lease.ts";
 import type { CoreEvent, Index } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
@@ -55,7 +55,7 @@ export const TESTS: Readonly<Record<Condition, Test>> = {
     const asked = holding.claimHeard?.askedAt ?? null;
     return asked !== null && state.peer.echoedAt < asked && state.now - asked >= state.config.timing.unheard;
   },
-  "peer-silent": (state) => state.peer.boot !== null && isSilent(state) && patienceIsOver(state),
+  "peer-silent": (state) => isSilent(state) && patienceIsOver(state),
   "claim-broken": (state, holding) =>
     holding.claim !== null && (isOutdated(state, holding) || holding.claim.rounds.some((startedAt) => state.now - startedAt > roundTolerance(state))),
   "claim-complete": (state, holding) =>
@@ -66,7 +66,7 @@ export const TESTS: Readonly<Record<Condition, Test>> = {
   "home-steady": (state, holding) => holding.steadySince !== null && state.now - holding.steadySince >= state.config.failbackDelay,
   overdue: (state, holding) =>
     holding.handover !== null && state.now - holding.since >= (holding.role === "freezing" ? FREEZE_LIMIT : OFFER_LIMIT),
-  solo: (state) => state.peer.boot === null && state.config.soloBoot === "allow" && state.now - state.startedAt >= state.config.soloWait,
+  solo: (state) => mayGoAlone(state),
 };
 
 /** The 1999 rule: who reaches fewer hosts makes way. Here: no majority for some rounds while the peer has one. */

@@ -20,7 +20,7 @@ function waitsFor(state: State, identity: Index): string | null {
   const { role, record } = state.holdings[identity];
   if (role === "failed") return "a person: the daemon must be started again after the journal's disk is repaired";
   if (role === "waiting")
-    return state.peer.boot === null ? "to hear the peer; `clusterd force-own` goes on without it" : "two-way contact with the peer";
+    return state.peer.boot === null ? `to hear the peer${state.config.soloBoot === "allow" ? ", or for solo_wait and the arbiter" : ""}; \`clusterd force-own\` goes on without it` : "two-way contact with the peer";
   if (state.config.failback === "auto" && isAway(state, identity)) return `${failbackObstacle(state, identity) ?? "failback_delay"} before it goes home by itself`;
   if (role === "claiming" && state.config.witness) return CLAIM_WAITS[state.holdings[identity].witness.verdict];
   if (role !== "standby") return null;

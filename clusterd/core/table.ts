@@ -37,7 +37,12 @@ const NO_RAISE = ignore("no raise is under way", "raised", "raise-failed");
 const NO_RELEASE = ignore("no release is under way", "released", "release-failed");
 const NO_PASS = ignore("no handover is under way", "passed", "pass-failed", "overdue");
 const SERVICE_NEWS = ignore("shown in status; the role does not depend on it", "services-started", "services-stopped");
-const NO_SOLO = ignore("only a node that never heard its peer boots alone", "solo");
+const NO_SOLO = ignore("only a node that never heard its peer, and holds nothing, goes on alone", "solo");
+const alone = (stay: Role) => ({
+  solo: [row("may-claim", "claiming", ["begin-claim", "send", "ask-references"], "booted alone, and solo_boot = allow: claim aloud, with the arbiter's word", "warn"),
+    row("nobody-to-ask", "acquiring", ["acquire-alone"], "booted alone, and solo_boot = allow: nobody is there to be asked", "alarm"),
+    row("otherwise", stay, [], "alone, but something else stands against it")],
+} as const);
 
 const ADOPT = [row("otherwise", "standby", ["adopt", "send"], "the peer knows a newer epoch: its word about the owner counts")] as const;
 const FORGET = {
@@ -72,9 +77,7 @@ export const TABLE = {
     contact: [row("otherwise", "standby", ["certain", "send"], "heard the peer, and the peer hears us")],
     offer: [row("may-take-offer", "acquiring", ["accept-offer", "send"], "the peer hands it over to us"),
       row("otherwise", "waiting", [], "an offer that cannot be taken now")],
-    solo: [row("may-claim-alone", "claiming", ["certain", "begin-claim", "send", "ask-references"], "booted alone: the witness decides whether this node is the newest", "warn"),
-      row("arbiter-remembers", "waiting", [], "booted alone, and must not claim"),
-      row("otherwise", "acquiring", ["acquire-alone"], "booted alone, and the configuration allows to go on without the peer", "alarm")],
+    ...alone("waiting"),
     persisted: [row("otherwise", "waiting", [], "remembered")],
     "persist-failed": FAIL,
     "hand-over": [row("otherwise", "waiting", ["answer-not-owner"], "asked to hand over what is not held here")],
@@ -86,7 +89,7 @@ export const TABLE = {
   },
 
   standby: {
-    ...NOTHING_HELD, ...NO_CLAIM, ...NO_RAISE, ...NO_RELEASE, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO, ...FORGET,
+    ...NOTHING_HELD, ...NO_CLAIM, ...NO_RAISE, ...NO_RELEASE, ...NO_PASS, ...SERVICE_NEWS, ...FORGET, ...alone("standby"),
     ...ignore("the normal case", "peer-heard"),
     "peer-newer": ADOPT,
     "peer-silent": [

@@ -11,6 +11,7 @@
 
 import type { Timing } from "../../clusterd/base/time.ts";
 import type { CoreEvent, Effect, Heartbeat, Index } from "../../clusterd/core/model.ts";
+import { holdsOn } from "../../clusterd/core/lease.ts";
 import { otherOf } from "../../clusterd/core/state.ts";
 import type { Host } from "./host.ts";
 import type { Told, Watcher, World } from "./world.ts";
@@ -129,9 +130,11 @@ export class Checks implements Watcher {
     const { lease, release } = this.#timing;
     if (now - this.#voteAt[host.index] <= (lease + release) / host.rate + 1 || (host.config.references === 0 && !host.config.witness) || host.state === null) return;
     for (const identity of BOTH) {
-      const { record, pending } = host.state.holdings[identity];
-      if (this.#world.speaks(host.index, identity) && !record.standing && pending?.record.standing !== true)
-        this.violate("I8", `${host.index} speaks for identity ${identity} though nobody has acknowledged it for ${(now - this.#voteAt[host.index]).toFixed(0)} ms`);
+      const holding = host.state.holdings[identity];
+      const { record, pending } = holding;
+      if (!this.#world.speaks(host.index, identity) || record.standing || pending?.record.standing === true) continue;
+      if (holdsOn(host.state, holding)) this.leavesTheModel("an owner stayed without any vote, as policy `availability` wants it to");
+      else this.violate("I8", `${host.index} speaks for identity ${identity} though nobody has acknowledged it for ${(now - this.#voteAt[host.index]).toFixed(0)} ms`);
     }
   }
 

