@@ -14,6 +14,7 @@ import type { RunKind, RunId } from "./backup-names.ts";
 import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
 import { deletionLimit, hashOf, mayDelete, mayFill, mayRun, maySend, mayUseRsync, mayWrite } from "./gate.ts";
 import type { Deletions, PeerTree } from "./gate.ts";
+import { hook } from "./hooks.ts";
 import { candidateLinks, chooseLink } from "./links.ts";
 import type { Link } from "./links.ts";
 import { jobLock } from "./lock.ts";
@@ -58,7 +59,7 @@ const REQUEST_TIMEOUT = 15_000;
 export async function runJob(config: Config, job: JobConfig, options: RunOptions): Promise<RunResult> {
   const started = Date.now();
   const run = newRunId(started);
-  const facts: Found = { link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null };
+  const facts: Found = { begun: false, link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null };
   const report = (result: RunReport["result"], code: number, because: string): RunResult => ({
     report: {
       run, kind: options.kind, started, ended: Date.now(), result, code, because, link: facts.link?.name ?? null, epoch: facts.epoch,
@@ -69,11 +70,10 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
   const lock = jobLock(job.name);
   if (!lock.ok) return report("busy", EXIT.busy, `another run of ${job.name} is going on (process ${lock.holder})`);
   try {
-    const because = await carryOut(config, job, run, options, facts);
-    return report(options.dryRun ? "dry" : "good", EXIT.ok, because);
-  } catch (error) {
-    if (error instanceof Stop) return report(error.result, error.code, error.message);
-    return report("refused", EXIT.usage, reasonOf(error));
+    const done = await carryOut(config, job, run, options, facts).then((because) => report(options.dryRun ? "dry" : "good", EXIT.ok, because), (error: unknown) =>
+      error instanceof Stop ? report(error.result, error.code, error.message) : report("refused", EXIT.usage, reasonOf(error)));
+    const trouble = facts.begun ? await hook("after", job, { run, kind: options.kind }, done.report.result) : null;
+    return trouble === null ? done : { ...done, report: { ...done.report, because: `${done.report.because}; ${trouble}` } };
   } finally {
     lock.release();
   }
@@ -81,6 +81,8 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
 
 /** Filled as the run goes on, so that a run that stops says how far it came. */
 interface Found {
+  /** The job's `before` was begun, so its `after` has to follow. */
+  begun: boolean;
   link: Link | null; epoch: number | null; entries: readonly EntryReport[]; deletions: readonly string[]; hash: string | null;
   kept: Kept; backups: string | null;
 }
@@ -96,6 +98,11 @@ async function carryOut(config: Config, job: JobConfig, run: RunId, options: Run
   const common = [job.name, String(found.epoch), run] as const;
 
   const there = mayGoOn(job, JSON.parse(await ask("check", ...common)) as CheckAnswer);
+  if (!options.dryRun) {
+    found.begun = true;
+    const trouble = await hook("before", job, { run, kind: options.kind }, "");
+    if (trouble !== null) throw new Stop("refused", EXIT.refused, trouble);
+  }
   const steps = planRun({ job, run, kind: options.kind, epoch: found.epoch, remoteShell: remoteShell(peer), address: peer.address });
   const dry = await dryRuns(steps, deadline);
   const fresh = options.kind === "recovery" ? new Set(JSON.parse(await ask("fresh", ...common)) as string[]) : new Set<string>();

@@ -115,6 +115,10 @@ export interface JobConfig {
   /** … and at most this share of the files, in percent. */
   readonly maxDeletePercent: number;
   readonly timeout: Duration;
+  /** Programs, as words, around each pass; empty = none. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly hookTimeout: Duration;
   /** Dated directories beyond any of these may be removed; null = no limit. */
   readonly keepFor: Duration;
   readonly keepRuns: number | null;

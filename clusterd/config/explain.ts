@@ -63,11 +63,12 @@ function actionFacts(action: Action | null): readonly Fact[] {
   return [["start_command", words(action.start)], ["stop_command", words(action.stop)], ["check_command", words(action.check)]];
 }
 
-function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, timeout, keepFor, keepRuns, keepSize }: JobConfig): readonly Fact[] {
+function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, timeout, keepFor, keepRuns, keepSize, before, after }: JobConfig): readonly Fact[] {
   return [
     ...entries.map(({ path, kind }): Fact => [kind, path]),
     ...(exclude.length === 0 ? [] : [["exclude", words(exclude)] as const]),
     ["deletions", `more than ${maxDelete}, or than ${maxDeletePercent} % of the files, ask for approval`], ["timeout", formatDuration(timeout)],
+    ...(before.length === 0 ? [] : [["before", words(before)] as const]), ...(after.length === 0 ? [] : [["after", words(after)] as const]),
     ["keeps", [`${formatDuration(keepFor)}`, ...(keepRuns === null ? [] : [`${keepRuns} runs`]), ...(keepSize === null ? [] : [`${keepSize} bytes`])].join(", ")],
   ];
 }
