@@ -29,6 +29,16 @@ export const counter: Field<number> = {
   read: (bytes, at) => bytes.readUIntBE(at, 6),
 };
 
+/** As a counter, but what is read leaves room above: whatever epoch a peer names, the next ones (core/epochs.ts) can still be
+ *  written. Somebody who has the key and lies may spoil what only a person can mend; he does not end the daemon. */
+export const epoch: Field<number> = {
+  ...counter,
+  read: (bytes, at) => {
+    const value = bytes.readUIntBE(at, 6);
+    return value < 2 ** 47 ? value : undefined;
+  },
+};
+
 /** Milliseconds since 1970 with fractions, as an IEEE 754 double: the four-timestamp exchange wants the microseconds. */
 export const wallTime: Field<number> = {
   size: 8,

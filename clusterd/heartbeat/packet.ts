@@ -11,7 +11,7 @@
 // cluster, sender and link, so a frame that is reflected or appears on another link is a forgery like any other.
 
 import { ROLES, type Heartbeat, type IdentityBeat, type Index, type LinkName } from "../core/model.ts";
-import { byte, counter, hex, nullable, oneOf, pair, record, wallTime } from "./fields.ts";
+import { byte, counter, epoch, hex, nullable, oneOf, pair, record, wallTime } from "./fields.ts";
 import type { HeartbeatKeys } from "./key.ts";
 import { isSealedWith, sealed, TAG } from "./seal.ts";
 
@@ -25,7 +25,7 @@ const LONGEST = 512;
 const index = oneOf<Index>([0, 1]);
 
 const IDENTITY_LAYOUT = record<IdentityBeat>(
-  { role: oneOf(ROLES), epoch: counter, owner: nullable(index), offer: counter },
+  { role: oneOf(ROLES), epoch, owner: nullable(index), offer: epoch },
   { stale: 1, locked: 2, promised: 4, standing: 8, inSync: 16, held: 32, moved: 64 },
 );
 

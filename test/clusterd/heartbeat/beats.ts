@@ -31,11 +31,12 @@ const hex = (bytes: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((bytes) => Buffer.from(bytes).toString("hex"));
 const index = fc.constantFrom<Index>(0, 1);
 const counter = fc.oneof(fc.nat(), fc.maxSafeNat().map((n) => n % 2 ** 48), fc.constantFrom(0, 1, 2 ** 48 - 1));
+const epoch = counter.map((n) => n % 2 ** 47);
 const wallTime = fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true }).map((value) => value + 0);
 const flag = fc.boolean();
 
 const identityBeats: fc.Arbitrary<IdentityBeat> = fc.record({
-  role: fc.constantFrom(...ROLES), epoch: counter, owner: fc.option(index), offer: counter, stale: flag, locked: flag,
+  role: fc.constantFrom(...ROLES), epoch, owner: fc.option(index), offer: epoch, stale: flag, locked: flag,
   promised: flag, standing: flag, inSync: flag, held: flag, moved: flag,
 }, plain);
 
