@@ -6,6 +6,7 @@
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { deserialize, serialize } from "node:v8";
+import { crc32 } from "node:zlib";
 import { RUN } from "./base/paths.ts";
 import { monotonicNow } from "./base/time.ts";
 import type { CoreConfig } from "./core/model.ts";
@@ -24,8 +25,27 @@ export function leaveForRestart(state: State): string | null {
   const busy = state.holdings.find((holding) => !AT_REST.has(holding.role) || holding.pending !== null);
   if (busy !== undefined) return `not now: this node is ${busy.role}; ask again when that is over`;
   if (state.leaving !== null) return "this node is leaving";
-  writeFileSync(FILE, serialize({ shape: SHAPE, state }), { mode: 0o600 });
+  writeFileSync(FILE, encodeState(state), { mode: 0o600 });
   return null;
+}
+
+/** CRC-32 of all that follows it, then the state as V8 writes it. */
+export function encodeState(state: State): Buffer {
+  const body = serialize({ shape: SHAPE, state });
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(body));
+  return Buffer.concat([sum, body]);
+}
+
+/** Null for anything that a daemon of this version did not write just so: V8 itself would take damaged bytes for another state. */
+export function decodeState(bytes: Buffer): State | null {
+  if (bytes.length < 4 || bytes.readUInt32BE() !== crc32(bytes.subarray(4))) return null;
+  try {
+    const left = deserialize(bytes.subarray(4)) as { readonly shape: number; readonly state: State };
+    return left.shape === SHAPE ? left.state : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The state that a daemon left here moments ago, for this configuration; null when there is none. It is taken once. */
@@ -33,11 +53,11 @@ export function takeRestart(config: CoreConfig): State | null {
   try {
     const bytes = readFileSync(FILE);
     rmSync(FILE, { force: true });
-    const left = deserialize(bytes) as { readonly shape: number; readonly state: State };
-    const fits = left.shape === SHAPE && left.state.config.cluster === config.cluster && left.state.config.self === config.self;
-    const age = monotonicNow() - left.state.now;
+    const state = decodeState(bytes);
+    if (state === null || state.config.cluster !== config.cluster || state.config.self !== config.self) return null;
+    const age = monotonicNow() - state.now;
     // Younger than now: of the boot before, where /run outlives it.
-    return fits && age >= 0 && age < LONGEST ? { ...left.state, config } : null;
+    return age >= 0 && age < LONGEST ? { ...state, config } : null;
   } catch {
     return null;
   }

@@ -32,6 +32,16 @@ interface Remembered {
   readonly silentAfter: Duration;
 }
 
+/** Was it written by a witness? */
+export function isWitnessRecord(value: unknown): value is WitnessRecord {
+  const { format, cluster, met, identities } = (value ?? {}) as Partial<Record<keyof WitnessRecord, unknown>>;
+  const isRemembered = (one: Partial<Remembered> | null): boolean => Number.isSafeInteger(one?.epoch) && (one?.granted === null || one?.granted === 0 || one?.granted === 1) &&
+    (one.boot === null || typeof one.boot === "string") && Number.isFinite(one.silentAfter);
+  return format === 1 && typeof cluster === "string" && isPair(met) && met.every((flag) => typeof flag === "boolean") && isPair(identities) && identities.every(isRemembered);
+}
+
+const isPair = (value: unknown): value is readonly [never, never] => Array.isArray(value) && value.length === 2;
+
 export interface WitnessState {
   readonly record: WitnessRecord;
   readonly startedAt: Instant;

@@ -9,7 +9,7 @@ import { monotonicNow } from "../base/time.ts";
 import type { Index } from "../core/model.ts";
 import { Journal, readJournal } from "../journal.ts";
 import { decodeQuestion, encodeAnswer, type WireAnswer, type WireQuestion, type WitnessKeys } from "./witness-packet.ts";
-import { hasNews, judge, witnessAtStart, type WitnessRecord, type WitnessState } from "./witness-rules.ts";
+import { hasNews, isWitnessRecord, judge, witnessAtStart, type WitnessRecord, type WitnessState } from "./witness-rules.ts";
 import { Sessions } from "./witness-sessions.ts";
 
 export interface WitnessOptions {
@@ -25,6 +25,8 @@ export interface WitnessOptions {
   readonly failed: (error: Error) => void;
 }
 
+const TELL_AGAIN = 10_000;
+
 export interface Witness {
   readonly port: number;
   close(): Promise<void>;
@@ -33,14 +35,15 @@ export interface Witness {
 /** Rejects, in words, when the file belongs to another cluster or the port cannot be had. */
 export async function serveWitness(options: WitnessOptions): Promise<Witness> {
   const { cluster, keys, tell } = options;
-  const before = readJournal<WitnessRecord>(options.state);
+  const before = readJournal<WitnessRecord>(options.state, isWitnessRecord);
   if (before.ok && before.record.cluster !== cluster) throw new Error(`${options.state} belongs to the cluster ${before.record.cluster}, not to ${cluster}`);
   if (!before.ok && !before.missing) tell("witness.forgot", { because: `${before.reason}: nothing is granted until both nodes were met` });
-  const journal = await Journal.open<WitnessRecord>(options.state);
+  const journal = await Journal.open<WitnessRecord>(options.state, isWitnessRecord);
   const sessions = new Sessions(() => randomBytes(16).toString("hex"));
   let state: WitnessState = witnessAtStart(cluster, before.ok ? before.record : null, monotonicNow());
   let written: Promise<void> = Promise.resolve();
   let refused = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
   const socket = await listen(options);
 
   function remember(next: WitnessState): void {
@@ -65,8 +68,11 @@ export async function serveWitness(options: WitnessOptions): Promise<Witness> {
   socket.on("message", (bytes, { address, port }) => {
     const asked = decodeQuestion(bytes, keys);
     if (asked === null) {
-      // The first of a hundred: a flood must not fill the log.
-      if (refused++ % 100 === 0) tell("witness.refused", { from: address, packets: refused, because: "not made with this key, for this cluster" });
+      // Not more often, however many come: a flood must not fill the log.
+      refused += 1;
+      if (monotonicNow() - toldAt < TELL_AGAIN) return;
+      toldAt = monotonicNow();
+      tell("witness.refused", { from: address, packets: refused, because: "not made with this key, for this cluster" });
       return;
     }
     const answer = answerTo(asked.from, asked.question);

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { WitnessRecord } from "../../clusterd/arbiter/witness-rules.ts";
+import { isWitnessRecord, type WitnessRecord } from "../../clusterd/arbiter/witness-rules.ts";
 import { readJournal } from "../../clusterd/journal.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
@@ -22,7 +22,7 @@ const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const home = async (): Promise<boolean> => isHome(await identitiesOf(lab));
 const roleAt = async (node: "serv1" | "serv2", identity: 0 | 1): Promise<string> => (await identitiesOf(lab))[node][identity]?.role ?? "off";
 const epochAtWitness = (identity: 0 | 1): number => {
-  const read = readJournal<WitnessRecord>(`${lab.folder}/witness-state`);
+  const read = readJournal<WitnessRecord>(`${lab.folder}/witness-state`, isWitnessRecord);
   return read.ok ? read.record.identities[identity].epoch : 0;
 };
 
