@@ -217,7 +217,6 @@ class Daemon {
         void this.#leave("asked over the control socket");
         return { ok: true, text: "handing over, then ending" };
       case "restart": return this.#restart(driver);
-      default: return { ok: false, text: `this daemon does not know how to ${String((request as { ask: unknown }).ask)}` };
     }
   }
 

@@ -101,7 +101,7 @@ export function readBundle(text: string): { readonly ok: true; readonly bundle: 
     return bad("not JSON");
   }
   if (found === null || typeof found !== "object" || found.clusterd !== "keys") return bad("not ours");
-  if (found.version !== 1) return bad(`version ${String(found.version)}, and this clusterd reads version 1`);
+  if (found.version !== 1) return bad(`version ${JSON.stringify(found.version)?.slice(0, 20)}, and this clusterd reads version 1`);
   const is = (value: unknown, pattern: RegExp): value is string => typeof value === "string" && pattern.test(value);
   if (!is(found.node, /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/)) return bad("no node name");
   for (const pair of PAIRS) if (!is(found[pair], PUBLIC)) return bad(`no ${pair} key`);

@@ -16,6 +16,31 @@ export type ControlRequest =
   /** SIGTERM for an upgrade: end without releasing, so that a new daemon can go on within the lease. */
   | { readonly ask: "restart" };
 
+const VERBS: readonly Verb[] = ["switchover", "failback", "clear", "force-own", "leave", "confirm-dead", "handover"];
+/** Who asks for these without a name means nothing: there would never be an answer. */
+const NAMED: readonly Verb[] = ["switchover", "failback", "force-own", "handover"];
+const isText = (value: unknown): value is string => typeof value === "string";
+
+/** The request in a line's JSON, or a sentence that says what is wrong with it. Members that no request has are left out. */
+export function readRequest(value: unknown): ControlRequest | string {
+  const { ask, follow, verb, node, identity, epoch, inSync, job, ok, detail } = (value ?? {}) as Record<string, unknown>;
+  switch (ask) {
+    case "status": return follow === true ? { ask, follow } : { ask };
+    case "reload": case "stop": case "restart": return { ask };
+    case "command": {
+      const known = VERBS.find((one) => one === verb);
+      if (known === undefined) return `the request's verb is none of ${VERBS.join(" ")}`;
+      const about = node ?? null;
+      if (about !== null && !isText(about)) return "the request's node is no name";
+      return about === null && NAMED.includes(known) ? `${known} of what? The request names no node` : { ask, verb: known, node: about };
+    }
+    case "mirror-report":
+      return isText(identity) && isText(job) && isText(detail) && Number.isSafeInteger(epoch) && typeof inSync === "boolean" && typeof ok === "boolean"
+        ? { ask, identity, epoch: epoch as number, inSync, job, ok, detail } : "the mirror's report lacks a part, or has one of another kind";
+    default: return isText(ask) ? `this daemon does not know how to ${ask.slice(0, 60)}` : "the request asks nothing: `ask` is missing";
+  }
+}
+
 export type ControlAnswer =
   | { readonly ok: true; readonly text: string; readonly status?: NodeStatus; /** Of the other node, for preflight. */ readonly facts?: Facts }
   | { readonly ok: false; readonly text: string };

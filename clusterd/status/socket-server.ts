@@ -11,6 +11,7 @@ import type { Server, Socket } from "node:net";
 import { dirname } from "node:path";
 import { reasonOf } from "../base/errors.ts";
 import type { Duration } from "../base/time.ts";
+import { readRequest } from "./control.ts";
 import type { ControlAnswer, ControlRequest } from "./control.ts";
 
 export interface ControlServer {
@@ -71,14 +72,14 @@ async function serve(socket: Socket, handler: (request: ControlRequest) => Promi
 const lineOf = (answer: ControlAnswer): string => `${JSON.stringify(answer)}\n`;
 
 function parse(text: string): ControlRequest | { readonly wrong: string } {
-  let request: unknown;
+  let value: unknown;
   try {
-    request = JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     return { wrong: "the request is not JSON" };
   }
-  if (typeof request !== "object" || request === null || typeof (request as { ask?: unknown }).ask !== "string") return { wrong: "the request asks nothing: `ask` is missing" };
-  return request as ControlRequest;
+  const request = readRequest(value);
+  return typeof request === "string" ? { wrong: request } : request;
 }
 
 async function handled(request: ControlRequest, handler: (request: ControlRequest) => Promise<ControlAnswer>): Promise<ControlAnswer> {
