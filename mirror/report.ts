@@ -6,7 +6,8 @@ import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { writeDurably } from "../clusterd/base/files.ts";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
-import type { RunKind, RunId } from "./backup-names.ts";
+import { isKind } from "./backup-names.ts";
+import type { RunId, RunKind } from "./backup-names.ts";
 
 export interface EntryReport {
   readonly path: string;
@@ -24,12 +25,14 @@ export interface KeptFile {
   readonly unmirrored: boolean;
 }
 
+const RESULTS = ["good", "approval", "refused", "busy", "unreachable", "peer-refused", "incomplete", "dry"] as const;
+
 export interface RunReport {
   readonly run: RunId;
   readonly kind: RunKind;
   readonly started: WallTime;
   readonly ended: WallTime;
-  readonly result: "good" | "approval" | "refused" | "busy" | "unreachable" | "peer-refused" | "incomplete" | "dry";
+  readonly result: (typeof RESULTS)[number];
   /** Exit code of the command that would report just this. */
   readonly code: number;
   readonly because: string;
@@ -63,9 +66,47 @@ export interface Received { readonly job: string; readonly run: RunId; readonly 
 const FOLDER = `${STATE}/mirror`;
 const RECEIVED = `${FOLDER}/received`;
 
-export function readReport(job: string): JobReport | null {
-  const report = readJson(`${FOLDER}/${job}.json`) as JobReport | null;
-  return report?.version === 1 ? report : null;
+export const readReport = (job: string): JobReport | null => toReport(readJson(`${FOLDER}/${job}.json`));
+
+type Json = Readonly<Record<string, unknown>>;
+const asObject = (value: unknown): Json => (typeof value === "object" && value !== null ? value as Json : {});
+const isText = (value: unknown): value is string => typeof value === "string";
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+const isRunKind = (value: unknown): value is RunKind => isText(value) && isKind(value) && value !== "restore";
+const orNull = <T>(value: unknown, is: (value: unknown) => value is T): T | null => (is(value) ? value : null);
+
+/** A report of ours, perhaps of an older version: what it lacks is absent, what is of another kind counts as absent. Null: none of ours. */
+export function toReport(value: unknown): JobReport | null {
+  const { version, job, identity, lastRun, lastGood, lastRecovery, pending, approved } = asObject(value);
+  if (version !== 1 || !isText(job) || !isText(identity)) return null;
+  return { version, job, identity, lastRun: toRun(lastRun), lastGood: toRun(lastGood), lastRecovery: toRun(lastRecovery), pending: toPending(pending), approved: orNull(approved, isText) };
+}
+
+function toRun(value: unknown): RunReport | null {
+  const run = asObject(value);
+  const { started, ended, because, epoch, entries, backups, kept, keptFiles, link, code, kind } = run;
+  if (!isNumber(started)) return null;
+  return {
+    run: isText(run["run"]) ? run["run"] : "", kind: isRunKind(kind) ? kind : "normal", started, ended: isNumber(ended) ? ended : started,
+    result: RESULTS.find((one) => one === run["result"]) ?? "incomplete", code: isNumber(code) ? code : 1, because: isText(because) ? because : "",
+    link: orNull(link, isText), epoch: orNull(epoch, isNumber), entries: listOf(entries, toEntry), backups: orNull(backups, isText),
+    kept: isNumber(kept) ? kept : 0, keptFiles: listOf(keptFiles, toKept),
+  };
+}
+
+const listOf = <T>(value: unknown, to: (one: Json) => T | null): readonly T[] => (Array.isArray(value) ? value.flatMap((one) => to(asObject(one)) ?? []) : []);
+
+function toEntry({ path, files, transferred, bytes, deleted }: Json): EntryReport | null {
+  return isText(path) && isNumber(files) && isNumber(transferred) && isNumber(bytes) && isNumber(deleted) ? { path, files, transferred, bytes, deleted } : null;
+}
+
+function toKept({ path, size, mtime, unmirrored }: Json): KeptFile | null {
+  return isText(path) && isNumber(size) && isNumber(mtime) && typeof unmirrored === "boolean" ? { path, size, mtime, unmirrored } : null;
+}
+
+function toPending(value: unknown): JobReport["pending"] {
+  const { run, hash, count, sample } = asObject(value);
+  return isText(run) && isText(hash) && isNumber(count) && Array.isArray(sample) ? { run, hash, count, sample: sample.filter(isText) } : null;
 }
 
 export function writeReport(report: JobReport): void {
@@ -73,7 +114,12 @@ export function writeReport(report: JobReport): void {
   writeDurably(`${FOLDER}/${report.job}.json`, `${JSON.stringify(report, null, 1)}\n`);
 }
 
-export const readReceived = (job: string): Received | null => readJson(`${RECEIVED}/${job}.json`) as Received | null;
+export const readReceived = (job: string): Received | null => toReceived(readJson(`${RECEIVED}/${job}.json`));
+
+export function toReceived(value: unknown): Received | null {
+  const { job, run, kind, epoch, at, kept } = asObject(value);
+  return isText(job) && isText(run) && isRunKind(kind) && isNumber(epoch) && isNumber(at) && isNumber(kept) ? { job, run, kind, epoch, at, kept } : null;
+}
 
 export function writeReceived(received: Received): void {
   mkdirSync(RECEIVED, { recursive: true, mode: 0o700 });
@@ -84,7 +130,7 @@ export function writeReceived(received: Received): void {
 export function readReports(): { readonly job: string; readonly identity: string; readonly lastGood: WallTime | null; readonly lastRun: WallTime | null; readonly lastResult: string | null }[] {
   return names(FOLDER).map((job) => {
     const report = readReport(job);
-    return { job, identity: report?.identity ?? "", lastGood: lastGood(job, report), lastRun: report?.lastRun?.ended ?? null, lastResult: report?.lastRun === null || report === null ? null : `${report.lastRun.result}: ${report.lastRun.because}` };
+    return { job, identity: report?.identity ?? "", lastGood: lastGood(job, report), lastRun: report?.lastRun?.ended ?? null, lastResult: report?.lastRun ? `${report.lastRun.result}: ${report.lastRun.because}` : null };
   });
 }
 

@@ -23,6 +23,9 @@ const ITEM = /^([<>ch.][fdLDS][^ ]{9}|\*deleting {2}) (.*)$/;
 const PROGRESS = /^\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)/;
 const STATISTIC = /^(Number of files|Number of regular files transferred|Total transferred file size): ([\d,]+)/;
 
+/** A name of 4096 odd bytes as rsync prints it, and what stands before it: what is longer is no line of rsync's. */
+const LONGEST_LINE = 32 * 1024;
+
 /** Reads rsync's standard output as it comes, in pieces of any size. */
 export class OutputReader {
   #rest = "";
@@ -40,6 +43,7 @@ export class OutputReader {
     const lines = (this.#rest + text).split(/[\r\n]/);
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.#line(line);
+    this.#rest = this.#rest.slice(0, LONGEST_LINE);
   }
 
   end(): Counts {
@@ -52,7 +56,8 @@ export class OutputReader {
     };
   }
 
-  #line(line: string): void {
+  #line(whole: string): void {
+    const line = whole.slice(0, LONGEST_LINE);
     const item = ITEM.exec(line);
     if (item !== null) return this.#item(item[1] as string, item[2] as string);
     const statistic = STATISTIC.exec(line);

@@ -33,10 +33,17 @@ const stateFile = (job: string): string => `${STATE}/mirror/trees/${job}.json`;
 
 export function knownTrees(job: string): Readonly<Record<string, KnownTree>> {
   try {
-    return JSON.parse(readFileSync(stateFile(job), "utf8")) as Record<string, KnownTree>;
+    return toKnown(JSON.parse(readFileSync(stateFile(job), "utf8")));
   } catch {
     return {}; // never mirrored here, or the state was lost: the markers still speak
   }
+}
+
+/** What of the file is of the kind that we write. */
+export function toKnown(value: unknown): Readonly<Record<string, KnownTree>> {
+  const isTree = (tree: Partial<KnownTree> | null): tree is KnownTree =>
+    typeof tree?.id === "string" && Array.isArray(tree.mounts) && tree.mounts.every((point) => typeof point === "string");
+  return Object.fromEntries(Object.entries((value ?? {}) as Record<string, KnownTree | null>).filter((one): one is [string, KnownTree] => isTree(one[1])));
 }
 
 export function rememberTrees(job: string, trees: readonly TreeFacts[]): void {
