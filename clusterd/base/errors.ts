@@ -13,8 +13,18 @@ export interface Problem {
   readonly hint: string | null;
 }
 
+/** Quotes what the file holds as it may be shown to a person: see printable(). */
 export const problem = (file: string, line: number | null, message: string, hint: string | null = null): Problem =>
-  ({ file, line, message, hint });
+  ({ file: printable(file), line, message: printable(message), hint: hint === null ? null : printable(hint) });
+
+const MOST_SHOWN = 600;
+
+/** Text that somebody else wrote, fit for one line of a terminal: characters that move the cursor, colour, end the line or turn
+ *  the direction of writing are spelled out, and what nobody would read to its end is cut. */
+export function printable(text: string): string {
+  const plain = text.slice(0, MOST_SHOWN).replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.length > MOST_SHOWN ? `${plain}…` : plain;
+}
 
 /** `cluster.conf:14: [timing] deadtime … ` and the hint, indented, on the next line. */
 export function formatProblem({ file, line, message, hint }: Problem): string {

@@ -47,15 +47,19 @@ const NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const fault = (text: string, hint: string | null = null): Fault => ({ fault: text, hint });
 
+/** Beyond this it is no file that a person wrote, and judging each line would hold up the daemon at a reload. */
+const MOST_LINES = 5000;
+
 /** Never throws; everything that is wrong is in `problems`, and the keys that are sound are still there. */
 export function parseIni(text: string, file: string, style: Style): IniFile {
   const problems: Problem[] = [];
-  const sections: { name: string; line: number }[] = [];
+  const sections = new Map<string, number>();
   const pairs: Pair[] = [];
   const firsts = new Map<string, Pair>();
   const broken: { section: string; key: string }[] = [];
   let section = "";
   const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n/);
+  if (lines.length > MOST_LINES) return { sections: [], keys: [], broken: [], problems: [problem(file, null, `has ${lines.length} lines, more than ${MOST_LINES}: this is no configuration file`)] };
   for (const [index, content] of lines.entries()) {
     const line = index + 1;
     const found = judgeLine(content, style, section, line);
@@ -65,9 +69,9 @@ export function parseIni(text: string, file: string, style: Style): IniFile {
       if (found.key !== undefined) broken.push({ section, key: found.key });
     } else if ("open" in found) {
       section = found.open;
-      const first = sections.find(({ name }) => name === section);
-      if (first === undefined) sections.push({ name: section, line });
-      else problems.push(problem(file, line, `section [${section}] stands here a second time, first in line ${first.line}`, "Put its keys together."));
+      const first = sections.get(section);
+      if (first === undefined) sections.set(section, line);
+      else problems.push(problem(file, line, `section [${section}] stands here a second time, first in line ${first}`, "Put its keys together."));
     } else {
       const first = firsts.get(idOf(found));
       if (first === undefined) firsts.set(idOf(found), found);
@@ -75,7 +79,7 @@ export function parseIni(text: string, file: string, style: Style): IniFile {
       else problems.push(problem(file, line, `${found.key} stands here a second time, first in line ${first.line}`, duplicateHint(first, found)));
     }
   }
-  return { sections, keys: assemble(pairs), broken, problems };
+  return { sections: [...sections].map(([name, line]) => ({ name, line })), keys: assemble(pairs), broken, problems };
 }
 
 function duplicateHint(first: Pair, second: Pair): string {

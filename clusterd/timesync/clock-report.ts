@@ -49,8 +49,8 @@ export async function checkAndReport(options: ClockCheckOptions = {}): Promise<C
 export function lastClockReport(path = CLOCK_REPORT): ClockReport | null {
   try {
     const { checked, disciplined, detail, source, offset } = JSON.parse(readFileSync(path, "utf8")) as Partial<ClockReport>;
-    if (typeof checked !== "number" || typeof disciplined !== "boolean" || typeof detail !== "string") return null;
-    return { checked, disciplined, detail, source: source ?? "none", offset: typeof offset === "number" ? offset : null };
+    if (typeof checked !== "number" || !Number.isFinite(checked) || typeof disciplined !== "boolean" || typeof detail !== "string") return null;
+    return { checked, disciplined, detail, source: source ?? "none", offset: Number.isFinite(offset) ? offset as number : null };
   } catch {
     return null;
   }
