@@ -9,14 +9,14 @@ import { parseServerWords, serverArgs } from "../../../mirror/rsync-args.ts";
 import type { Target } from "../target.ts";
 
 const control: Target = {
-  name: "control", what: "requests on the control socket", words: ["\"ask\":\"command\"", "\"verb\":\"force-own\"", "\"verb\":\"constructor\"", "\"node\":null", "\"epoch\":1e999", "\"inSync\":true", "\"ask\":\"mirror-report\"", "\"__proto__\":{}"], largest: 65_000, inUnit: 3000,
+  name: "control", what: "requests on the control socket", words: ["\"follow\":true", "\"ask\":\"command\"", "\"verb\":\"force-own\"", "\"verb\":\"constructor\"", "\"node\":null", "\"epoch\":1e999", "\"inSync\":true", "\"ask\":\"mirror-report\"", "\"__proto__\":{}"], largest: 65_000, inUnit: 3000,
   judge(input) {
     let value: unknown;
     try { value = JSON.parse(input.toString("utf8")); } catch { return; }
     const request = readRequest(value);
     if (typeof request === "string") return assert.ok(request.length > 10 && request.length < 500, request.slice(0, 200));
     // Nothing is in it that was not asked for, and every part is of its kind.
-    const kinds: Readonly<Record<string, string>> = { ask: "string", verb: "string", identity: "string", job: "string", detail: "string", epoch: "number", inSync: "boolean", ok: "boolean" };
+    const kinds: Readonly<Record<string, string>> = { ask: "string", verb: "string", identity: "string", job: "string", detail: "string", epoch: "number", inSync: "boolean", ok: "boolean", follow: "boolean" };
     for (const [key, part] of Object.entries(request)) assert.ok(key === "node" ? part === null || typeof part === "string" : typeof part === kinds[key], key);
   },
 };
