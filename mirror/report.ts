@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { writeDurably } from "../clusterd/base/files.ts";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
-import { isKind } from "./backup-names.ts";
+import { isRunKind } from "./backup-names.ts";
 import type { RunId, RunKind } from "./backup-names.ts";
 
 export interface EntryReport {
@@ -72,7 +72,7 @@ type Json = Readonly<Record<string, unknown>>;
 const asObject = (value: unknown): Json => (typeof value === "object" && value !== null ? value as Json : {});
 const isText = (value: unknown): value is string => typeof value === "string";
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
-const isRunKind = (value: unknown): value is RunKind => isText(value) && isKind(value) && value !== "restore";
+const isKind = (value: unknown): value is RunKind => isText(value) && isRunKind(value);
 const orNull = <T>(value: unknown, is: (value: unknown) => value is T): T | null => (is(value) ? value : null);
 
 /** A report of ours, perhaps of an older version: what it lacks is absent, what is of another kind counts as absent. Null: none of ours. */
@@ -87,7 +87,7 @@ function toRun(value: unknown): RunReport | null {
   const { started, ended, because, epoch, entries, backups, kept, keptFiles, link, code, kind } = run;
   if (!isNumber(started)) return null;
   return {
-    run: isText(run["run"]) ? run["run"] : "", kind: isRunKind(kind) ? kind : "normal", started, ended: isNumber(ended) ? ended : started,
+    run: isText(run["run"]) ? run["run"] : "", kind: isKind(kind) ? kind : "normal", started, ended: isNumber(ended) ? ended : started,
     result: RESULTS.find((one) => one === run["result"]) ?? "incomplete", code: isNumber(code) ? code : 1, because: isText(because) ? because : "",
     link: orNull(link, isText), epoch: orNull(epoch, isNumber), entries: listOf(entries, toEntry), backups: orNull(backups, isText),
     kept: isNumber(kept) ? kept : 0, keptFiles: listOf(keptFiles, toKept),
@@ -118,7 +118,7 @@ export const readReceived = (job: string): Received | null => toReceived(readJso
 
 export function toReceived(value: unknown): Received | null {
   const { job, run, kind, epoch, at, kept } = asObject(value);
-  return isText(job) && isText(run) && isRunKind(kind) && isNumber(epoch) && isNumber(at) && isNumber(kept) ? { job, run, kind, epoch, at, kept } : null;
+  return isText(job) && isText(run) && isKind(kind) && isNumber(epoch) && isNumber(at) && isNumber(kept) ? { job, run, kind, epoch, at, kept } : null;
 }
 
 export function writeReceived(received: Received): void {

@@ -36,7 +36,9 @@ const forced: Target = {
     const { request } = parsed;
     assert.match(line, /^[\x21-\x7e]+( [\x21-\x7e]+)*$/);
     assert.match(request.job, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+    if (request.verb === "kept") return;
     assert.match(request.run, /^[0-9TZ.a-f-]+$/);
+    if (request.verb === "fetch") return;
     assert.ok(Number.isSafeInteger(request.epoch) && request.epoch > 0);
     if (request.verb !== "push") return;
     const server = parseServerWords(request.server);
