@@ -39,3 +39,13 @@ async function append(state: string, file: string, entry: HistoryEntry): Promise
   if (size > LARGEST) await rename(file, `${file}.old`);
   await appendFile(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
 }
+
+/** What stands in `now` and did not in `before`: both the newest decisions, oldest first. */
+export function decidedSince(before: readonly HistoryEntry[], now: readonly HistoryEntry[]): readonly HistoryEntry[] {
+  const [old, fresh] = [before.map((entry) => JSON.stringify(entry)), now.map((entry) => JSON.stringify(entry))];
+  for (let count = 0; count < fresh.length; count += 1) {
+    const kept = fresh.slice(0, fresh.length - count);
+    if (kept.length <= old.length && kept.every((entry, index) => entry === old[old.length - kept.length + index])) return now.slice(fresh.length - count);
+  }
+  return now;
+}

@@ -12,6 +12,7 @@ import { createLog } from "../clusterd/base/log.ts";
 import type { Log } from "../clusterd/base/log.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
+import { leaveMotd, motdText } from "../clusterd/names/motd.ts";
 import { followDaemon } from "../clusterd/status/control-client.ts";
 import type { ControlAnswer, NodeStatus } from "../clusterd/status/control.ts";
 import { candidateLinks } from "./links.ts";
@@ -71,6 +72,7 @@ class Keeper {
     for (const child of this.#running) child?.kill("SIGTERM");
     await this.#scheduler?.stop();
     await this.#configuration?.close();
+    await leaveMotd("").catch(() => undefined);
     for (const watching of this.#watched.values()) if (watching !== "not") await watching.close();
   }
 
@@ -92,6 +94,7 @@ class Keeper {
     const there = this.#status !== null;
     if (this.#clusterd !== there) this.#log.info("mirror.clusterd", { there, because: there ? "answers" : answer.text });
     this.#clusterd = there;
+    await leaveMotd(motdText(this.#config, this.#status)).catch((error: Error) => this.#log.warn("mirror.motd", { because: error.message }));
     if (this.#status !== null) await this.#look(this.#status);
   }
 

@@ -8,7 +8,7 @@ import { gatherFacts } from "../preflight/gather.ts";
 import { preflightText } from "../preflight/text.ts";
 import { outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
-import { colourWanted } from "./status.ts";
+import { colourWanted } from "./colour.ts";
 
 /** The other node looks at its own disks and pings, too. */
 const PATIENCE = 20_000;

@@ -13,13 +13,16 @@ import { IMPORT_COMMANDS } from "./import.ts";
 import { INSTALL_COMMANDS } from "./install.ts";
 import { KEY_COMMANDS } from "./keys.ts";
 import { MANUAL_COMMANDS } from "./manual.ts";
+import { NAME_COMMANDS } from "./names.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
 import { PERSON_COMMANDS } from "./person.ts";
 import { PREFLIGHT_COMMANDS } from "./preflight.ts";
 import { STATUS_COMMANDS } from "./status.ts";
+import { SUPPORT_COMMANDS } from "./support.ts";
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
-  ["Looking:", [...STATUS_COMMANDS, ...PREFLIGHT_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS]],
+  ["Looking:", [...STATUS_COMMANDS, ...PREFLIGHT_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS, ...SUPPORT_COMMANDS]],
+  ["Finding a service:", NAME_COMMANDS],
   ["Moving an identity:", OWNERSHIP_COMMANDS],
   ["What only a person can know:", PERSON_COMMANDS],
   ["The daemon:", DAEMON_COMMANDS],
@@ -89,6 +92,8 @@ const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: strin
 const JSON_VERSION = 1;
 
 function say({ exit, code, text, data }: Outcome, json: boolean): void {
+  // A stream, or a program that had our terminal, has said everything already.
+  if (text === "" && data === undefined) return;
   if (json) process.stdout.write(`${JSON.stringify({ version: JSON_VERSION, ok: exit === "ok", exit: code ?? EXIT[exit], ...(data ?? { text }) })}\n`);
   else if (text !== "") (exit === "ok" || data !== undefined ? process.stdout : process.stderr).write(`${text}\n`);
 }

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Pair, whyNot } from "./pair.ts";
 import type { Node } from "./pair.ts";
@@ -119,8 +120,10 @@ describe("a pair with files, a tree and a description of 1999", { skip: why ?? f
   test("an edit on the standby is reported once; what the owner's run writes there is not", async () => {
     // serv2's process in serv2's own view of the trees.
     const keeper = await startDaemon(pair.two, pair.dataTwo, pair.data);
+    const motd = join(dirname(pair.two.env["CLUSTERD_RUN"] ?? ""), "motd.d/clusterd");
     try {
       await keeper.says(/mirror\.watching job=www/);
+      assert.match(readFileSync(motd, "utf8"), /^serv2 does not own www now, serv1 does: clusterd login www$/m, "whoever logs in is told");
       writeFileSync(`${pair.data}/www/from-owner`, "x");
       assert.equal((await pair.mirror("run", "www")).code, 0);
       await new Promise((resolve) => setTimeout(resolve, 3500)); // longer than a burst and its echo
@@ -130,6 +133,7 @@ describe("a pair with files, a tree and a description of 1999", { skip: why ?? f
       await keeper.says(/mirror\.edited-on-standby job=www files=2 /);
     } finally {
       await keeper.stop();
+      assert.equal(existsSync(motd), false, "nobody keeps it true any more");
       rmSync(`${pair.dataTwo}/www/by-hand`);
       rmSync(`${pair.dataTwo}/www/by-hand-2`);
     }

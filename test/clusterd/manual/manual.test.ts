@@ -50,9 +50,14 @@ test("bash: every command is offered, with every long option", () => {
 });
 
 test("zsh reads its script", { skip: has("zsh") ? false : "needs zsh" }, () => {
-  const said = spawnSync("zsh", ["-n", "/dev/stdin"], { input: completionFor("zsh"), encoding: "utf8" });
-  assert.equal(said.stderr, "");
-  assert.equal(said.status, 0);
+  const folder = mkdtempSync(join(tmpdir(), "clusterd-zsh-"));
+  try {
+    writeFileSync(join(folder, "_clusterd"), completionFor("zsh"));
+    const said = spawnSync("zsh", ["-n", join(folder, "_clusterd")], { encoding: "utf8" });
+    assert.deepEqual([said.stderr, said.status], ["", 0]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("fish completes", { skip: has("fish") ? false : "needs fish" }, () => {
