@@ -10,7 +10,7 @@ export function coreConfigOf(config: Config): CoreConfig {
   const has = (some: (home: 0 | 1) => boolean): readonly [boolean, boolean] => [some(0), some(1)];
   return {
     self: config.self, cluster: cluster.name, digest: config.digest, timing: cluster.timing, references: cluster.references.length, witness: cluster.witness !== null,
-    policy: cluster.policy, soloBoot: cluster.soloBoot, soloWait: cluster.soloWait, failback: cluster.failback, failbackDelay: cluster.failbackDelay,
+    policy: cluster.policy, divergence: cluster.divergence, soloBoot: cluster.soloBoot, soloWait: cluster.soloWait, failback: cluster.failback, failbackDelay: cluster.failbackDelay,
     serial: config.nodes[config.self].serial === null ? null : lineTime(PACKET_SIZE, cluster.serialBaud),
     hasServices: has((home) => config.services.some((service) => service.home === home && service.action !== null)),
     hasJobs: has((home) => config.jobs.some((job) => job.home === home)),

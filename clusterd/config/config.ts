@@ -36,6 +36,8 @@ export interface ClusterConfig {
   readonly failback: "manual" | "auto";
   /** With auto: how long its home must have been well before an identity goes there by itself. */
   readonly failbackDelay: Duration;
+  /** After a lost tie: ask = the standby lock, which a person clears; newest = the newest epoch's files count, and no lock. */
+  readonly divergence: "ask" | "newest";
   readonly soloBoot: "ask" | "allow";
   readonly soloWait: Duration;
   readonly scheduler: "cron" | "builtin";

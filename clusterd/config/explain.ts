@@ -31,6 +31,7 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
     ...(c.witness === null ? [] : [["witness", `${c.witness.address} port ${c.witness.port}/udp  (the third voter)`] as const]),
     ["references", c.references.length === 0 ? `none${c.witness === null ? ": unexplained silence never causes a takeover" : ""}` : `${c.references.join(" ")}  (${majority} of ${c.references.length} must answer)`],
     ["failback", c.failback === "manual" ? "manual" : `auto, after ${formatDuration(c.failbackDelay)}`],
+    ["divergence", c.divergence],
     ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],
     ["scheduler", c.scheduler], ["notify", words(c.notify)], ["port", `${c.port}/udp`], ["serial_baud", `${c.serialBaud}`], ["ssh_port", `${c.sshPort}/tcp`],
     ["offset_limit", formatDuration(c.offsetLimit)], ["kernel_lease", c.kernelLease],

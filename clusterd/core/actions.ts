@@ -62,7 +62,7 @@ function adopt(scene: Scene, lost: boolean): void {
   const followed = owner === peer && before.owner === peer;
   const stale = handedOver || followed ? before.stale : true;
   // A tie lost while alive: 1999's standby lock. A node that died, froze or stalled and came back has lost no tie.
-  const locked = before.locked || (stale && !followed && (lost ? !hasJustStalled(state) : holding.tied));
+  const locked = before.locked || (state.config.divergence === "ask" && stale && !followed && (lost ? !hasJustStalled(state) : holding.tied));
   holding.uncertain = false;
   remember(scene, { ...withOwner(before, owner, said.epoch), stale, locked, standing: false });
 }
@@ -122,7 +122,10 @@ export const ACTIONS = {
   },
   doubt: ({ holding }) => letGo(holding),
   trip: (scene) => trip(scene),
-  lock: (scene) => remember(scene, { ...latest(scene.holding), locked: true, stale: true }),
+  lock: (scene) => {
+    const { locked } = latest(scene.holding);
+    remember(scene, { ...latest(scene.holding), locked: locked || scene.state.config.divergence === "ask", stale: true });
+  },
   fail: (scene) => {
     const { state, holding, event } = scene;
     state.failed = event.kind === "persist-failed" ? event.reason : "unknown";

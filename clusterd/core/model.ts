@@ -19,6 +19,8 @@ export interface CoreConfig {
   /** A witness on a third machine is the arbiter; the reference hosts then only tell whether this node's LAN works. */
   readonly witness: boolean;
   readonly policy: "availability" | "balanced" | "safety";
+  /** What follows a lost tie: a lock that a person clears, or nothing but the resynchronisation. */
+  readonly divergence: "ask" | "newest";
   readonly soloBoot: "ask" | "allow";
   readonly soloWait: Duration;
   readonly failback: "manual" | "auto";
