@@ -12,15 +12,16 @@ import { formatKeep, parseKeep, shrink } from "./shrink.ts";
 import { LEFT_OUT } from "./world.ts";
 
 /** What else `npm run sim` can be asked for, by its first word. */
-const COMMANDS: Readonly<Record<string, () => Promise<(args: readonly string[]) => number>>> = {
+const COMMANDS: Readonly<Record<string, () => Promise<(args: readonly string[]) => number | Promise<number>>>> = {
   explore: async () => (await import("./explore/main.ts")).exploreCommand,
+  mutants: async () => (await import("./mutants/main.ts")).mutantsCommand,
 };
 const command = COMMANDS[process.argv[2] ?? ""];
-if (command !== undefined) process.exit((await command())(process.argv.slice(3)));
+if (command !== undefined) process.exit(await (await command())(process.argv.slice(3)));
 
 const HELP = `npm run sim -- [--seeds N] [--from S] [--inside] [--ledger FILE] [--json]
 npm run sim -- --seed S [--keep 1,4x0.25]
-npm run sim -- explore --help
+npm run sim -- explore --help | mutants --help
 
   --seeds N     how many episodes (default 1000), from seed S on (--from, default 1)
   --inside      only faults that two nodes promise to survive; otherwise every eighth seed has others too

@@ -252,6 +252,7 @@ const side = (node: Index): Field<Side> => ({
     records.write(tape, of.disk as [IdentityRecord, IdentityRecord]);
     tape.put(bits(of.frozen, of.slowDisk, of.slowIfup, of.raising[0], of.raising[1], of.releasing[0], of.releasing[1]));
     services.write(tape, of.services);
+    lately.write(tape, of.thawedAt);
     for (const identity of [0, 1] as const) {
       lately.write(tape, of.up[identity] ?? NEVER);
       small.write(tape, of.raisedEpoch[identity]);
@@ -265,6 +266,7 @@ const side = (node: Index): Field<Side> => ({
     const disk = records.read(tape);
     const said = tape.get();
     const serves = services.read(tape);
+    const thawedAt = lately.read(tape);
     const up: [number | null, number | null] = [null, null];
     const raisedEpoch: [number, number] = [0, 0];
     for (const identity of [0, 1] as const) {
@@ -275,7 +277,7 @@ const side = (node: Index): Field<Side> => ({
     const writes = Array.from({ length: tape.get() }, () => ({ write: tape.write - small.read(tape), records: records.read(tape) }));
     const backlog = [...list(HEARTBEATS[otherOf(node)]).read(tape)];
     return {
-      node, life: lifeOf(tape.marks[node].at(-1)?.boot ?? ""), state, disk, writes, backlog, up, raisedEpoch, services: serves, frozen: bit(said, 0),
+      node, life: lifeOf(tape.marks[node].at(-1)?.boot ?? ""), state, disk, writes, backlog, up, raisedEpoch, services: serves, thawedAt, frozen: bit(said, 0),
       slowDisk: bit(said, 1), slowIfup: bit(said, 2), raising: [bit(said, 3), bit(said, 4)], releasing: [bit(said, 5), bit(said, 6)],
     };
   },

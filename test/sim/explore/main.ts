@@ -1,4 +1,4 @@
-// npm run sim -- explore [--states N] [--faults N] [--ticks N] [--epochs N] [--json]: every run of the pair within these bounds.
+// npm run sim -- explore [--states N] [--faults N] [--of WORD,…] [--ticks N] [--epochs N] [--json]: every run of the pair within these bounds.
 //
 // Exit: 0 no rule was broken; 1 one was, and the shortest way to it is told; 2 wrong usage.
 
@@ -6,9 +6,10 @@ import { parseArgs } from "node:util";
 import { explore, ROOTS, takeChoice, type Exploration, type Found } from "./search.ts";
 import { CHOICES } from "./choices.ts";
 
-const HELP = `npm run sim -- explore [--states N] [--faults N] [--ticks N] [--epochs N] [--json]
+const HELP = `npm run sim -- explore [--states N] [--faults N] [--of WORD,…] [--ticks N] [--epochs N] [--json]
   --states N   stop after so many distinct states (12000000)
   --faults N   faults in one run that begins with a settled pair; one less from power-on (2)
+  --of LIST    only faults whose names have one of these words in them, like mute,references,switchover (all)
   --ticks N    longest run, in keepalives (unbounded)
   --epochs N   highest epoch of the identity (20)`;
 
@@ -20,7 +21,7 @@ lease is not forgotten, its hold-down ends at 4 ticks. The nodes are not interch
 
 export function exploreCommand(args: readonly string[]): number {
   const { values } = parseArgs({ args: [...args], options: {
-    states: { type: "string", default: "12000000" }, faults: { type: "string", default: "2" }, ticks: { type: "string" }, epochs: { type: "string", default: "20" },
+    states: { type: "string", default: "12000000" }, faults: { type: "string", default: "2" }, of: { type: "string" }, ticks: { type: "string" }, epochs: { type: "string", default: "20" },
     json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false },
   } });
   if (values.help) {
@@ -33,7 +34,7 @@ export function exploreCommand(args: readonly string[]): number {
     return 2;
   }
   const began = performance.now();
-  const said = explore(bounds, process.stderr.isTTY ? (states, queued, depth) => process.stderr.write(`\r${states} states, ${queued} to go on from, tick ${depth} `) : undefined);
+  const said = explore({ ...bounds, ...(values.of === undefined ? {} : { of: values.of.split(",") }) }, process.stderr.isTTY ? (states, queued, depth) => process.stderr.write(`\r${states} states, ${queued} to go on from, tick ${depth} `) : undefined);
   report(said, bounds.faults, (performance.now() - began) / 1000, values.json);
   return said.violations > 0 ? 1 : 0;
 }

@@ -6,7 +6,7 @@
 
 import { beatOf } from "../../../clusterd/core/beat.ts";
 import type { CoreEvent, Effect, Heartbeat, IdentityRecord, Index, Verb } from "../../../clusterd/core/model.ts";
-import { otherOf, type State } from "../../../clusterd/core/state.ts";
+import { NEVER, otherOf, type State } from "../../../clusterd/core/state.ts";
 import { begin, step } from "../../../clusterd/core/step.ts";
 import { nextWake } from "../../../clusterd/core/wake.ts";
 import { bootOf } from "./codec.ts";
@@ -34,6 +34,8 @@ export interface Side {
   /** What its services were last asked to do and have not done yet; they belong to identity 0. */
   services: "start" | "stop" | null;
   frozen: boolean;
+  /** When it last woke from a freeze of more than two keepalives. */
+  thawedAt: number;
   slowDisk: boolean;
   slowIfup: boolean;
 }
@@ -44,7 +46,7 @@ export const HABITS = { secondFirst: 1, slow: 2 } as const;
 export interface Pair {
   now: number;
   readonly sides: readonly [Side, Side];
-  /** Heartbeats that arrive with the next tick. */
+  /** Heartbeats that arrive at the end of the next tick, when later ones have overtaken them. */
   flying: Heartbeat[];
   /** Bit n: nothing that node n sends arrives. */
   cut: number;
@@ -73,7 +75,7 @@ export function firstPair(habit: number): Pair {
   const empty = { epoch: 0, owner: null, offered: 0, standing: false, promised: false, locked: false, lineage: [] };
   const side = (node: Index): Side => ({
     node, life: 0, state: null, disk: [{ ...empty, stale: false }, { ...empty, stale: true }], writes: [], backlog: [], up: [null, null], raisedEpoch: [0, 0],
-    raising: [false, false], releasing: [false, false], services: null, frozen: false, slowDisk: false, slowIfup: false,
+    raising: [false, false], releasing: [false, false], services: null, frozen: false, thawedAt: NEVER, slowDisk: false, slowIfup: false,
   });
   return { now: 0, sides: [side(0), side(1)], flying: [], cut: 0, reach: 3, habit, unowned: 0, broken: [] };
 }
@@ -107,7 +109,7 @@ export class Tick {
     const { pair } = this;
     pair.now += TICK;
     for (const side of pair.sides) this.#silence(side);
-    for (const beat of pair.flying.splice(0)) this.#arrive(beat);
+    const overtaken = pair.flying.splice(0);
     for (const side of pair.sides) this.#finish(side);
     this.#settle();
     const order = (pair.habit & HABITS.secondFirst) === 0 ? pair.sides : [pair.sides[1], pair.sides[0]];
@@ -120,6 +122,8 @@ export class Tick {
         this.#settle();
       }
     }
+    for (const beat of overtaken) this.#arrive(beat);
+    this.#settle();
     pair.unowned = unownedFor(pair);
   }
 
@@ -152,6 +156,7 @@ export class Tick {
   /** Timer first, then the sockets, as in Node's event loop. */
   thaw(side: Side): void {
     side.frozen = false;
+    if (side.state !== null && this.pair.now - side.state.now > 2 * TIMING.keepalive) side.thawedAt = this.pair.now;
     this.deliver(side, { kind: "tick", at: this.pair.now, wall: 0 });
     for (const beat of side.backlog.splice(0)) this.#arrive(beat);
     this.#settle();

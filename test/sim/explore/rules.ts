@@ -29,7 +29,7 @@ export function checkWrite({ broken }: Pair, { node, disk }: Side, written: Reco
 }
 
 /** Nothing is said or raised that is not on disk; no epoch is raised twice; no services without the identity. */
-export function checkEffect({ broken, now }: Pair, side: Side, effect: Effect): void {
+export function checkEffect({ broken }: Pair, side: Side, effect: Effect): void {
   const { node, disk, state } = side;
   if (effect.kind === "raise") {
     const { epoch, owner } = disk[effect.identity];
@@ -39,8 +39,15 @@ export function checkEffect({ broken, now }: Pair, side: Side, effect: Effect): 
     side.raisedEpoch[effect.identity] = effect.epoch;
   }
   if (effect.kind === "start-services" && side.up[effect.identity] === null) broken.push(`services: node ${node} starts the services of ${effect.identity} without its identity`);
-  if (effect.kind === "lease" && effect.until > now + TIMING.lease) broken.push(`lease: node ${node} counts its lease from the future`);
+  if ((effect.kind === "lease" || effect.kind === "raise") && state !== null && effect.until > lastVote(state, effect.identity) + TIMING.lease)
+    broken.push(`I8: node ${node} counts its lease of ${effect.identity} from later than the newest question that anybody acknowledged`);
   if (effect.kind === "send" && state !== null) checkWord(broken, side, state, effect.seq);
+}
+
+/** With a standing vote, now. Else the newest heartbeat that the peer echoed, or question that the arbiter answered, as sent. */
+function lastVote({ now, holdings, peer, references }: State, identity: Index): number {
+  const { record, pending } = holdings[identity];
+  return (pending?.record ?? record).standing ? now : Math.max(peer.echoedAt, references.agreedAt);
 }
 
 function checkWord(broken: string[], { node, disk }: Side, state: State, seq: number): void {
@@ -57,15 +64,22 @@ function checkWord(broken: string[], { node, disk }: Side, state: State, seq: nu
 }
 
 /** Who decides to own by itself, and who holds, must be allowed to. */
-export function checkStep({ broken }: Pair, { node, disk, up }: Side, event: CoreEvent, before: State, after: State, effects: readonly Effect[]): void {
+export function checkStep({ broken }: Pair, { node, disk, up, thawedAt }: Side, event: CoreEvent, before: State, after: State, effects: readonly Effect[]): void {
   const asksFor = (kind: Effect["kind"], identity: Index): boolean => effects.some((effect) => effect.kind === kind && "identity" in effect && effect.identity === identity);
+  if (after.peer.boot === before.peer.boot && after.peer.seq < before.peer.seq) broken.push(`heard: node ${node} believes a heartbeat that was overtaken`);
   for (const identity of BOTH) {
+    const { role, pending, record } = after.holdings[identity];
+    const said = after.peer.beat?.identities[identity].epoch ?? 0;
+    if (role !== "failed" && said > (pending?.record ?? record).epoch) broken.push(`I3: node ${node} has heard of epoch ${said} of ${identity} and does not write it down`);
     const was = before.holdings[identity];
     const is = after.holdings[identity];
     if (is.role === "owner" && up[identity] === null && was.role === "owner") broken.push(`I8: node ${node} takes itself for the owner of ${identity}, whose lease is over`);
+    if (hasLease(was) && hasLease(is) && after.now >= was.leaseUntil) broken.push(`I8: node ${node} goes on with a lease of ${identity} that was over`);
+    if (was.handover === null && is.handover !== null && after.now - after.peer.echoedAt >= TIMING.lease) broken.push(`handover: node ${node} begins one of ${identity} with a peer that does not hear it`);
     if (was.role === is.role) continue;
     if (is.role === "owner" && was.role === "raising" && !asksFor("announce", identity)) broken.push(`announce: node ${node} raised ${identity} and does not announce it`);
     if (hasLease(was) && was.role !== "acquiring" && !hasLease(is) && is.role !== "failed" && !asksFor("release", identity)) broken.push(`release: node ${node} is ${is.role} of ${identity} without letting go`);
+    if (is.role === "claiming" && after.now - Math.max(after.peer.heardAt, thawedAt) < TIMING.deadtime) broken.push(`claim: node ${node} claims ${identity}, and the peer has not been silent for so long`);
     const learnt = was.role === "waiting" ? is.pending?.record : undefined;
     if (learnt?.owner === otherOf(node) && learnt.epoch > was.record.epoch && !learnt.stale) broken.push(`start: node ${node} trusts its files of ${identity}, which the peer has owned meanwhile`);
     const offered = after.peer.beat?.identities[identity].offer === is.pending?.record.epoch;
@@ -74,7 +88,7 @@ export function checkStep({ broken }: Pair, { node, disk, up }: Side, event: Cor
       if (after.peer.beat !== null && after.peer.beat.digest !== after.config.digest) broken.push(`configuration: node ${node} takes ${identity} although the configurations differ`);
     }
     if (is.role === "acquiring" && event.kind !== "command" && !offered)
-      for (const [obstacle, there] of obstacles(before, after, identity)) if (there) broken.push(`claim: node ${node} takes ${identity} over although ${obstacle}`);
+      for (const [obstacle, there] of obstacles(before, after, identity, thawedAt)) if (there) broken.push(`claim: node ${node} takes ${identity} over although ${obstacle}`);
     if (is.role === "raising" && (disk[identity].stale || disk[identity].locked)) broken.push(`raise: node ${node} raises ${identity} stale or locked`);
     if (hasLease(is) && is.role !== "acquiring" && disk[identity].owner !== node) broken.push(`role: node ${node} is ${is.role} of ${identity}, its disk says ${disk[identity].owner}`);
   }
@@ -87,7 +101,7 @@ export function checkStart({ broken }: Pair, { node, disk }: Side, state: State)
 }
 
 /** Seen from outside the guards: what a claim must never have come through with. A person's word is no claim. */
-function obstacles(before: State, after: State, identity: Index): readonly (readonly [string, boolean])[] {
+function obstacles(before: State, after: State, identity: Index, thawedAt: number): readonly (readonly [string, boolean])[] {
   const { record, uncertain, heldUntil, claim } = before.holdings[identity];
   const common = [
     ["it is stale", record.stale], ["its standby lock is set", record.locked], ["it promised not to", record.promised],
@@ -98,7 +112,7 @@ function obstacles(before: State, after: State, identity: Index): readonly (read
   if (claim === null) return [...common, ["it neither claimed nor has the peer's vote", !record.standing || record.owner !== before.config.self]];
   return [...common, ["it is uncertain who owns", uncertain],
     ["the claim is too short", after.now - claim.startedAt < TIMING.lease + TIMING.release],
-    ["it was stalled during the claim", before.wokeAt > claim.startedAt],
+    ["it was stalled during the claim", thawedAt > claim.startedAt],
     ["the peer was heard during the claim", after.peer.heardAt > claim.startedAt],
   ];
 }

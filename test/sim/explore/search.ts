@@ -131,6 +131,10 @@ export interface Bounds {
   readonly ticks: number;
   /** The highest epoch of an identity. */
   readonly epochs: number;
+  /** Only faults whose names have one of these in them (all, when left out): fewer, and so deeper. */
+  readonly of?: readonly string[];
+  /** Broken rules after which it ends (never, when left out). */
+  readonly violations?: number;
 }
 
 export interface Found {
@@ -195,9 +199,10 @@ export function explore(bounds: Bounds, progress: (states: number, queued: numbe
     queue.push(ways.add(before ?? ways.length, choice), left, tape.bytes, tape.at);
   };
 
+  const isAsked = (name: string): boolean => bounds.of === undefined || bounds.of.some((part) => name.includes(part));
   ROOTS.forEach((root, at) => visit(root.pair(), Math.max(0, bounds.faults - (root.settled ? 0 : 1)), null, at));
   layerEnds = ways.length;
-  const within = (): boolean => queue.length > 0 && seen.size < bounds.states && depth < bounds.ticks;
+  const within = (): boolean => queue.length > 0 && seen.size < bounds.states && depth < bounds.ticks && violations < (bounds.violations ?? Infinity);
   for (let done = 0; within(); done += 1) {
     const from = queue.shift(bytes);
     if (from.visit >= layerEnds) { depth += 1; layerEnds = ways.length; }
@@ -205,7 +210,7 @@ export function explore(bounds: Bounds, progress: (states: number, queued: numbe
     if (from.left === 0) spent += 1;
     for (let at = 0; at < CHOICES.length; at += 1) {
       const choice = CHOICES[at] as (typeof CHOICES)[number];
-      if ((choice.fault && from.left === 0) || !choice.when(here)) continue;
+      if ((choice.fault && (from.left === 0 || !isAsked(choice.name))) || !choice.when(here)) continue;
       const pair = copyPair(here);
       takeChoice(pair, at);
       transitions += 1;
