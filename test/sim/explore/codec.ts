@@ -253,6 +253,7 @@ const side = (node: Index): Field<Side> => ({
     tape.put(bits(of.frozen, of.slowDisk, of.slowIfup, of.raising[0], of.raising[1], of.releasing[0], of.releasing[1]));
     services.write(tape, of.services);
     lately.write(tape, of.thawedAt);
+    lately.write(tape, of.wordAt);
     for (const identity of [0, 1] as const) {
       lately.write(tape, of.up[identity] ?? NEVER);
       small.write(tape, of.raisedEpoch[identity]);
@@ -267,6 +268,7 @@ const side = (node: Index): Field<Side> => ({
     const said = tape.get();
     const serves = services.read(tape);
     const thawedAt = lately.read(tape);
+    const wordAt = lately.read(tape);
     const up: [number | null, number | null] = [null, null];
     const raisedEpoch: [number, number] = [0, 0];
     for (const identity of [0, 1] as const) {
@@ -277,7 +279,7 @@ const side = (node: Index): Field<Side> => ({
     const writes = Array.from({ length: tape.get() }, () => ({ write: tape.write - small.read(tape), records: records.read(tape) }));
     const backlog = [...list(HEARTBEATS[otherOf(node)]).read(tape)];
     return {
-      node, life: lifeOf(tape.marks[node].at(-1)?.boot ?? ""), state, disk, writes, backlog, up, raisedEpoch, services: serves, thawedAt, frozen: bit(said, 0),
+      node, life: lifeOf(tape.marks[node].at(-1)?.boot ?? ""), state, disk, writes, backlog, up, raisedEpoch, services: serves, thawedAt, wordAt, frozen: bit(said, 0),
       slowDisk: bit(said, 1), slowIfup: bit(said, 2), raising: [bit(said, 3), bit(said, 4)], releasing: [bit(said, 5), bit(said, 6)],
     };
   },

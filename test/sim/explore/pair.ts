@@ -36,6 +36,8 @@ export interface Side {
   frozen: boolean;
   /** When it last woke from a freeze of more than two keepalives. */
   thawedAt: number;
+  /** When a person last said that it shall own: that word is a vote of its own. */
+  wordAt: number;
   slowDisk: boolean;
   slowIfup: boolean;
 }
@@ -75,7 +77,7 @@ export function firstPair(habit: number): Pair {
   const empty = { epoch: 0, owner: null, offered: 0, standing: false, promised: false, locked: false, lineage: [] };
   const side = (node: Index): Side => ({
     node, life: 0, state: null, disk: [{ ...empty, stale: false }, { ...empty, stale: true }], writes: [], backlog: [], up: [null, null], raisedEpoch: [0, 0],
-    raising: [false, false], releasing: [false, false], services: null, frozen: false, thawedAt: NEVER, slowDisk: false, slowIfup: false,
+    raising: [false, false], releasing: [false, false], services: null, frozen: false, thawedAt: NEVER, wordAt: NEVER, slowDisk: false, slowIfup: false,
   });
   return { now: 0, sides: [side(0), side(1)], flying: [], cut: 0, reach: 3, habit, unowned: 0, broken: [] };
 }
@@ -163,6 +165,7 @@ export class Tick {
   }
 
   command(side: Side, verb: Verb): void {
+    if (verb === "force-own" || verb === "confirm-dead") side.wordAt = this.pair.now;
     this.happens(side, { kind: "command", at: this.pair.now, id: 1, verb, identity: 0 });
   }
 

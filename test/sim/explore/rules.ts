@@ -39,7 +39,7 @@ export function checkEffect({ broken }: Pair, side: Side, effect: Effect): void 
     side.raisedEpoch[effect.identity] = effect.epoch;
   }
   if (effect.kind === "start-services" && side.up[effect.identity] === null) broken.push(`services: node ${node} starts the services of ${effect.identity} without its identity`);
-  if ((effect.kind === "lease" || effect.kind === "raise") && state !== null && effect.until > lastVote(state, effect.identity) + TIMING.lease)
+  if ((effect.kind === "lease" || effect.kind === "raise") && state !== null && effect.until > Math.max(lastVote(state, effect.identity), side.wordAt) + TIMING.lease)
     broken.push(`I8: node ${node} counts its lease of ${effect.identity} from later than the newest question that anybody acknowledged`);
   if (effect.kind === "send" && state !== null) checkWord(broken, side, state, effect.seq);
 }

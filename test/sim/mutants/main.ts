@@ -1,7 +1,6 @@
 // npm run sim -- mutants: would simulator and exploration notice a bug? Each seeded bug of list.ts in a copy of the core, one at a time.
 //
-// Exit: 0 every mutant was found, or is known to survive for the reason in the list; 1 one survived unexplained, or one that should
-// survive was found; 2 wrong usage, or a mutant whose text is no longer in the source.
+// Exit: 0 every mutant was found, or is known to survive for the reason in the list; 1 one survived unexplained; 2 wrong usage, or a mutant whose text is no longer in the source.
 
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -117,5 +116,5 @@ function report(judged: readonly Judged[], json: boolean): number {
     for (const { name, because } of survivors) console.log(`survives: ${name}: ${because ?? "UNEXPLAINED: a checker is missing"}`);
     for (const { name } of surprises) console.log(`found although the list says that it survives: ${name}`);
   }
-  return survivors.some(({ because }) => because === null) || surprises.length > 0 ? 1 : 0;
+  return survivors.some(({ because }) => because === null) ? 1 : 0;
 }
