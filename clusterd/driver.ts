@@ -25,6 +25,8 @@ export interface Rim {
   /** On every link; must not throw. */
   sendBeat(beat: Heartbeat): void;
   askWitness(question: WitnessQuestion, voted: Voted): void;
+  /** Switches the peer off; `ok` only if that was read back. */
+  fence(): Promise<{ readonly ok: boolean; readonly reason: string }>;
   persist(record: JournalRecord): Promise<void>;
   startServices(identity: Index): Promise<ServicesDone>;
   stopServices(identity: Index): Promise<ServicesDone>;
@@ -117,6 +119,8 @@ export class Driver {
         return eye.askReferences((startedAt, answered, of) => this.happened({ kind: "references", startedAt, answered, of }));
       case "ask-witness":
         return this.#rim.askWitness(witnessQuestion(this.#state), (startedAt, votes) => this.happened({ kind: "witness", startedAt, votes }));
+      case "fence":
+        return this.#report(this.#rim.fence().then((done) => ({ kind: "fenced" as const, ...done })));
       case "probe-identity":
         return eye.probeIdentity(effect.identity, effect.timeout, (startedAt, mac) =>
           this.happened({ kind: "probed", identity: effect.identity, startedAt, mac }));

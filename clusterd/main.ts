@@ -28,6 +28,7 @@ import { heldBy, leaveForRestart, takeRestart } from "./restart.ts";
 import { createServices } from "./services/services.ts";
 import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
 import { serveControl, type ControlServer } from "./status/socket-server.ts";
+import { createFence, parametersPath, readParameters, type Fence } from "./takeover/fence.ts";
 import { createNetwork } from "./takeover/network.ts";
 import { lastClockReport } from "./timesync/clock-report.ts";
 import { readReports } from "../mirror/report.ts";
@@ -72,6 +73,9 @@ async function start(log: Log): Promise<readonly string[] | null> {
   const { witness } = config.cluster;
   const witnessKey = witness === null ? null : loadKey(WITNESS_KEY);
   if (witnessKey?.ok === false) return [`${witnessKey.reason} Without it the witness cannot be asked`];
+  const peer = config.nodes[config.self === 0 ? 1 : 0];
+  const parameters = peer.fence === null ? null : readParameters(parametersPath(peer.name));
+  if (parameters?.ok === false) return [`${parameters.reason}. Without them ${peer.name} cannot be switched off`];
   const before = readJournal(JOURNAL);
   if (before.ok && (before.record.cluster !== config.cluster.name || before.record.node !== config.self))
     return [`${JOURNAL} belongs to node ${before.record.node} of cluster ${before.record.cluster}: move it away if this node was renamed`];
@@ -85,6 +89,7 @@ class Daemon {
   #config: Config;
   readonly #journal: Journal;
   readonly #witness: WitnessClient | null;
+  readonly #fence: Fence | null;
   readonly #log: Log;
   readonly #started = Date.now();
   #loaded = Date.now();
@@ -104,6 +109,7 @@ class Daemon {
     this.#config = config;
     this.#journal = journal;
     this.#witness = witness;
+    this.#fence = createFence(config.nodes[config.self === 0 ? 1 : 0]);
     this.#log = log;
     this.#notifier = createNotifier(config.cluster.notify, log);
     this.#services = createServices(config, log);
@@ -150,6 +156,7 @@ class Daemon {
       network: this.#network, eye: this.#network.eye,
       sendBeat: (beat: Heartbeat) => this.#links?.send(beat),
       askWitness: (question, voted) => this.#witness?.ask(question, voted),
+      fence: () => this.#fence?.off() ?? Promise.resolve({ ok: false, reason: "no fence is configured" }),
       persist: (record) => this.#journal.write(record),
       startServices: (identity) => this.#services.start(identity),
       stopServices: (identity) => this.#services.stop(identity),

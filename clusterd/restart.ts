@@ -15,7 +15,7 @@ import type { Kept } from "./takeover/takeover.ts";
 
 const FILE = `${RUN}/restart.state`;
 /** Grows with every change of the state's shape: another version's state is not understood. */
-const SHAPE = 5;
+const SHAPE = 6;
 /** Leases are shorter in every profile; older files are of another life. */
 const LONGEST = 10_000;
 const AT_REST = new Set(["waiting", "standby", "owner"]);

@@ -79,6 +79,7 @@ function toNode({ name, keys }: NodeFile, taken: string[]): NodeConfig {
       admin: values.ADMIN_IPADDR === null ? null : { address: values.ADMIN_IPADDR, prefix: prefixOf(keys, "ADMIN") },
       standInMac: standIn("redundant"),
     },
+    fence: values.FENCE_AGENT === null ? null : { agent: values.FENCE_AGENT, timeout: values.FENCE_TIMEOUT },
     serial: values.SERIAL_DEVICE,
   };
 }

@@ -66,6 +66,8 @@ export interface NodeConfig {
     /** Locally administered, derived from the node's main MAC; see standInMac() in takeover/. */
     readonly standInMac: string;
   };
+  /** How the other node switches this one's power off; null: it cannot. Its parameters are in takeover/fence.ts's file. */
+  readonly fence: { readonly agent: string; readonly timeout: Duration } | null;
   /** Serial device of a further heartbeat link, e.g. /dev/ttyS0. Both nodes have one, or neither. */
   readonly serial: string | null;
 }

@@ -38,13 +38,14 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
   ];
 }
 
-function nodeFacts({ main, heartbeat, redundant, serial }: NodeConfig): readonly Fact[] {
+function nodeFacts({ main, heartbeat, redundant, fence, serial }: NodeConfig): readonly Fact[] {
   const { admin } = redundant;
   return [
     ["main", `${main.interface}  ${main.address}/${main.prefix}  ${main.mac}${main.gateway === null ? "" : `  gateway ${main.gateway}`}${main.address6 === null ? "" : `  ${main.address6.address}/${main.address6.prefix}`}`],
     ["heartbeat", `${heartbeat.interface}  ${heartbeat.address}/${heartbeat.prefix}`],
     ["redundant", `${redundant.interface}  ${admin === null ? "no admin address" : `admin address ${admin.address}/${admin.prefix}`}`],
     ["stand-in MACs", `${main.interface} ${main.standInMac}, ${redundant.interface} ${redundant.standInMac}`],
+    ...(fence === null ? [] : [["fence", `${fence.agent}, within ${formatDuration(fence.timeout)}`] as const]),
     ...(serial === null ? [] : [["serial", serial] as const]),
   ];
 }

@@ -141,6 +141,11 @@ export const patterns: Kind<readonly string[]> = repeated("an rsync exclude patt
   return { value: text };
 });
 
+export const program: Kind<string> = one("the full path of a program", (text) => {
+  const bad = whyNoPath(text) ?? (text.endsWith("/") ? { fault: `"${text}" is a folder` } : null);
+  return bad ?? { value: text };
+});
+
 export const device: Kind<string> = one("a serial device such as /dev/ttyS0", (text) =>
   /^\/dev\/[A-Za-z0-9_/-]+$/.test(text) && !text.includes("//") ? { value: text } : { fault: `"${text}" is no serial device` });
 

@@ -38,10 +38,13 @@ function nodeNames({ cluster }: Files, self: string, problems: Problem[]): void 
 }
 
 /** Whoever asks for safety is not to get less: with reference hosts alone two owners remain possible. */
-function safety({ cluster }: Files, problems: Problem[]): void {
-  if (cluster.values.witness !== null) return;
+function safety({ cluster, nodes }: Files, problems: Problem[]): void {
+  const fences = nodes.map(({ keys }) => keys.values.FENCE_AGENT);
+  for (const { keys, name } of nodes) if (keys.values.FENCE_AGENT === null && fences.some((agent) => typeof agent === "string"))
+    problems.push(problem(keys.file, null, `no FENCE_AGENT for ${name}, and one for the other node: only one of the two could ever be taken over from`, "Both or none."));
+  if (cluster.values.witness !== null || fences.every((agent) => agent !== null)) return;
   for (const key of ["profile", "policy"] as const)
-    if (cluster.values[key] === "safety") problems.push(problem("cluster.conf", cluster.line(key), `[cluster] ${key} = safety needs a witness: reference hosts alone cannot rule two owners out`, `witness = the address of a third machine that runs \`clusterd witness\`; or ${key} = balanced.`));
+    if (cluster.values[key] === "safety") problems.push(problem("cluster.conf", cluster.line(key), `[cluster] ${key} = safety needs a witness or a fence: reference hosts alone cannot rule two owners out`, `witness = the address of a third machine that runs \`clusterd witness\`, or FENCE_AGENT in both node files; or ${key} = balanced.`));
 }
 
 /** What its home must show before an identity goes there by itself, it shows on the LAN, without its identity. */

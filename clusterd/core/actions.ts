@@ -3,6 +3,7 @@
 // Records only change through remember(): the new record is written first, and becomes true with the `persisted` event.
 
 import { nextEpoch, withOwner } from "./epochs.ts";
+import { isFenced } from "./fence.ts";
 import { claimObstacle, handoverObstacle, triesSpent } from "./guards.ts";
 import { leaseEnd, takesTheVote, wasSurelyAlone } from "./lease.ts";
 import { inContact } from "./liveness.ts";
@@ -87,6 +88,9 @@ function beginHandover(scene: Scene, { planned, automatic = false }: { readonly 
   holding.handover = { startedAt: state.now, planned, automatic, offer, letGoAt: NEVER, command: event.kind === "command" && event.verb !== "leave" ? event.id : null };
 }
 
+/** A peer whose power is off gives its vote, as after a person's word; if it may boot alone and own, it takes it back unheard. */
+const confirmedOff = (state: State): boolean => isFenced(state) && state.config.soloBoot === "ask";
+
 const letGo = (holding: Holding): void => {
   holding.uncertain = true;
 };
@@ -116,6 +120,10 @@ export const ACTIONS = {
     effects.push({ kind: "ask-references" });
     state.references.askedAt = state.now;
   },
+  fence: ({ state, effects }) => {
+    state.fence = { ...state.fence, askedAt: state.now };
+    effects.push({ kind: "fence" });
+  },
   announce: ({ identity, effects }) => effects.push({ kind: "announce", identity }),
   certain: ({ holding }) => {
     holding.uncertain = false;
@@ -139,9 +147,9 @@ export const ACTIONS = {
   // Claim and takeover
   "begin-claim": (scene) => {
     const { state, holding } = scene;
-    const { timing: { claim }, self, witness } = state.config;
+    const { timing: { claim }, self, witness, references } = state.config;
     holding.claim = {
-      startedAt: state.now, epoch: nextEpoch(self, ...knownEpochs(scene)), agreedAt: NEVER, rounds: witness ? [] : [state.now],
+      startedAt: state.now, epoch: nextEpoch(self, ...knownEpochs(scene)), agreedAt: NEVER, rounds: witness || references === 0 ? [] : [state.now],
       unanswered: 0, probeAt: state.now + 0.7 * claim,
     };
   },
@@ -149,7 +157,7 @@ export const ACTIONS = {
     holding.claim = null;
   },
   acquire: (scene) => {
-    const standing = latest(scene.holding).standing || takesTheVote(scene.state, scene.identity);
+    const standing = latest(scene.holding).standing || confirmedOff(scene.state) || takesTheVote(scene.state, scene.identity);
     const epoch = scene.holding.claim?.epoch ?? nextEpoch(scene.state.config.self, ...knownEpochs(scene));
     scene.holding.claim = null;
     acquire(scene, epoch, { standing });

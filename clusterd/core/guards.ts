@@ -35,7 +35,7 @@ export function claimObstacle(state: State, identity: Index): string | null {
   if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
   if (state.peer.left) return "the peer left in good order; `clusterd force-own` takes the identity by hand";
   if (record.promised) return "this node left in good order and promised not to claim before it has talked to the peer";
-  if (!hasArbiter(config)) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
+  if (!hasArbiter(config) && config.fence === null) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
   if (isOutdated(state, state.holdings[identity])) return "the witness knows that the other node owned it later: this node waits to hear it";
   if (uncertain && !mayGoAlone(state)) return "this node let go without knowing who owns now: it waits to hear the peer";
   if (wasOwner && config.policy === "safety") return "policy `safety` asks before an owner that lost its votes takes back: `clusterd force-own`";
@@ -106,7 +106,7 @@ export const GUARDS = {
   uncertain: (_state, holding) => holding.uncertain,
   "may-claim": (state, _holding, identity) => claimObstacle(state, identity) === null,
   "nobody-to-ask": (state, holding, identity) =>
-    !hasArbiter(state.config) && mayGoAlone(state) && !holding.record.promised && holding.heldUntil <= state.now && ownObstacle(state, identity) === null,
+    !hasArbiter(state.config) && state.config.fence === null && mayGoAlone(state) && !holding.record.promised && holding.heldUntil <= state.now && ownObstacle(state, identity) === null,
   "could-own": (state, _holding, identity) => ownObstacle(state, identity) === null,
   "standing-vote": (state, holding, identity) =>
     holding.record.standing && holding.record.owner === state.config.self && claimObstacle(state, identity) === null,

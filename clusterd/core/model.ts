@@ -18,6 +18,8 @@ export interface CoreConfig {
   readonly references: number;
   /** A witness on a third machine is the arbiter; the reference hosts then only tell whether this node's LAN works. */
   readonly witness: boolean;
+  /** The peer's power can be switched off from here, and no claim succeeds without; how long that may take. Null: it cannot. */
+  readonly fence: Duration | null;
   readonly policy: "availability" | "balanced" | "safety";
   /** What follows a lost tie: a lock that a person clears, or nothing but the resynchronisation. */
   readonly divergence: "ask" | "newest";
@@ -159,6 +161,8 @@ export type CoreEvent =
   | { readonly kind: "references"; readonly at: Instant; readonly startedAt: Instant; readonly answered: number; readonly of: number }
   /** The witness has answered the question sent at `startedAt`. */
   | { readonly kind: "witness"; readonly at: Instant; readonly startedAt: Instant; readonly votes: readonly [WitnessVote, WitnessVote] }
+  /** The fence has ended: `ok` only if the peer's power was read back as off. */
+  | { readonly kind: "fenced"; readonly at: Instant; readonly ok: boolean; readonly reason: string }
   /** ARP probe for an identity is over: the MAC that answered, or null. */
   | { readonly kind: "probed"; readonly at: Instant; readonly identity: Index; readonly startedAt: Instant; readonly mac: string | null }
   | { readonly kind: "persisted"; readonly at: Instant; readonly write: number }
@@ -190,6 +194,8 @@ export type Effect =
   | { readonly kind: "ask-references" }
   /** The question is witnessQuestion(state), now. */
   | { readonly kind: "ask-witness" }
+  /** Switch the peer's power off and read it back. */
+  | { readonly kind: "fence" }
   /** ARP probe; no answer within `timeout` ms is an answer too. */
   | { readonly kind: "probe-identity"; readonly identity: Index; readonly timeout: Duration }
   | { readonly kind: "persist"; readonly write: number; readonly record: JournalRecord }

@@ -63,6 +63,12 @@ const witness: Topic = {
   line: (now) => now === "yes" ? ["info", "the witness answers"] : ["alarm", "the witness does not answer"],
 };
 
+const fence: Topic = {
+  name: "fence", identity: null,
+  now: ({ fence: { said } }) => said === "" ? null : said,
+  line: (now) => ["alarm", now],
+};
+
 const waits = (identity: Index): Topic => ({
   name: `waits.${identity}`, identity,
   now: (state) => state.holdings[identity].role === "standby" && state.peer.boot !== null && isSilent(state) ? claimObstacle(state, identity) : "",
@@ -93,7 +99,7 @@ const redundancy = (identity: Index): Topic => ({
 });
 
 const TOPICS: readonly Topic[] = [
-  peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), configuration, references, witness,
+  peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), configuration, references, witness, fence,
   waits(0), failback(0), hold(0), redundancy(0),
   waits(1), failback(1), hold(1), redundancy(1),
 ];

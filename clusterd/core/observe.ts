@@ -7,6 +7,7 @@ import { isMajority } from "./lease.ts";
 import { isSilent, stallBetween } from "./liveness.ts";
 import { LINKS, type CoreEvent, type Heartbeat, type Index, type LinkName, type Role } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
+import { noteFence } from "./fence.ts";
 import { countWitness } from "./witness.ts";
 
 /** A boot is believed when it echoes something we sent at most this long ago. */
@@ -32,6 +33,7 @@ export function observe(state: State, event: CoreEvent): boolean {
     case "heard": return hear(state, event.beat, event.link, event.wall);
     case "references": countReferences(state, event); break;
     case "witness": countWitness(state, event); break;
+    case "fenced": noteFence(state, event); break;
     case "probed": countProbe(state.holdings[event.identity], state, event); break;
     case "persisted": confirm(state, event.write); break;
     case "services-started": state.holdings[event.identity].services = event.ok ? "started" : "failed"; break;

@@ -7,10 +7,11 @@ import { inContact, isSilent, mayGoAlone, patienceIsOver } from "./liveness.ts";
 import { hasLease, holds, isMajority } from "./lease.ts";
 import type { CoreEvent, Index } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
+import { hasStood, isFenced, isFenceDue } from "./fence.ts";
 import { isOutdated } from "./witness.ts";
 
 export const CONDITIONS = [
-  "peer-heard", "lease-over", "node-failed", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact",
+  "peer-heard", "lease-over", "node-failed", "guard-missing", "peer-newer", "unheard", "peer-silent", "claim-broken", "fence-due", "claim-complete", "contact",
   "lan-lost", "home-steady", "overdue", "solo",
 ] as const;
 export const OUTCOMES = [
@@ -58,9 +59,9 @@ export const TESTS: Readonly<Record<Condition, Test>> = {
   "peer-silent": (state) => isSilent(state) && patienceIsOver(state),
   "claim-broken": (state, holding) =>
     holding.claim !== null && (isOutdated(state, holding) || holding.claim.rounds.some((startedAt) => state.now - startedAt > roundTolerance(state))),
+  "fence-due": (state, holding) => isFenceDue(state, holding, roundTolerance(state)),
   "claim-complete": (state, holding) =>
-    holding.claim !== null && state.now - holding.claim.startedAt >= state.config.timing.claim && holding.claim.unanswered >= 3 &&
-    state.now - holding.claim.agreedAt <= roundTolerance(state),
+    hasStood(state, holding, roundTolerance(state)) && (holding.claim?.unanswered ?? 0) >= 3 && (state.config.fence === null || isFenced(state)),
   contact: (state) => inContact(state),
   "lan-lost": (state, holding, identity) => holding.role === "owner" && (state.carrier[nicOf(state, identity)] === false || isWorse(state)),
   "home-steady": (state, holding) => holding.steadySince !== null && state.now - holding.steadySince >= state.config.failbackDelay,

@@ -115,6 +115,8 @@ export interface State {
   peer: Peer;
   /** Newest asking, newest majority, and the newest round that anybody answered. */
   references: { askedAt: Instant; agreedAt: Instant; startedAt: Instant; answered: number };
+  /** The last try to switch the peer off, and what came of it; `offAt`: when its power was last confirmed off. */
+  fence: { readonly askedAt: Instant; readonly endedAt: Instant; readonly failedAt: Instant; readonly offAt: Instant; readonly said: string };
   /** What the witness was last told, when, and the sending moment of the newest question that it answered. */
   witness: { readonly askedAt: Instant; readonly answeredAt: Instant; readonly said: string };
   carrier: { main: boolean | null; heartbeat: boolean | null; redundant: boolean | null };
@@ -152,6 +154,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
       links: { private: NEVER, lan: NEVER, serial: NEVER }, linkSeq: { private: 0, lan: 0, serial: 0 },
     },
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
+    fence: { askedAt: NEVER, endedAt: NEVER, failedAt: NEVER, offAt: NEVER, said: "" },
     witness: { askedAt: NEVER, answeredAt: NEVER, said: "" },
     carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
     guard: { present: false, reason: "the dead-man process has not started yet" },

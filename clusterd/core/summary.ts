@@ -1,6 +1,7 @@
 // The state as plain data for people and programs: what `clusterd status` prints.
 
 import { peerInSync, referencesAnswered } from "./beat.ts";
+import { isFenced } from "./fence.ts";
 import { claimObstacle, failbackObstacle, isAway } from "./guards.ts";
 import { holds, isMajority } from "./lease.ts";
 import { inContact, isSilent, linksOf, linkState, peerState, sameConfiguration } from "./liveness.ts";
@@ -22,6 +23,7 @@ function waitsFor(state: State, identity: Index): string | null {
   if (role === "waiting")
     return state.peer.boot === null ? `to hear the peer${state.config.soloBoot === "allow" ? ", or for solo_wait and the arbiter" : ""}; \`clusterd force-own\` goes on without it` : "two-way contact with the peer";
   if (state.config.failback === "auto" && isAway(state, identity)) return `${failbackObstacle(state, identity) ?? "failback_delay"} before it goes home by itself`;
+  if (role === "claiming" && state.config.fence !== null && state.fence.askedAt !== NEVER && !isFenced(state)) return "the peer's power to be confirmed off; `clusterd confirm-dead` says so by hand";
   if (role === "claiming" && state.config.witness) return CLAIM_WAITS[state.holdings[identity].witness.verdict];
   if (role !== "standby") return null;
   const theirs = state.peer.beat?.identities[identity];

@@ -32,7 +32,7 @@ const row = (when: GuardName, to: Role, actions: readonly ActionName[], because:
 
 const NOTHING_UP = ignore("the identity is not up here", "node-failed", "guard-missing", "unheard", "lan-lost", "home-steady", "own-mac-heard");
 const NOTHING_HELD = { ...NOTHING_UP, ...ignore("this node does not hold the identity", "lease-over") };
-const NO_CLAIM = ignore("no claim is under way", "claim-broken", "claim-complete");
+const NO_CLAIM = ignore("no claim is under way", "claim-broken", "fence-due", "claim-complete");
 const NO_RAISE = ignore("no raise is under way", "raised", "raise-failed");
 const NO_RELEASE = ignore("no release is under way", "released", "release-failed");
 const NO_PASS = ignore("no handover is under way", "passed", "pass-failed", "overdue");
@@ -119,6 +119,8 @@ export const TABLE = {
     "peer-newer": [row("otherwise", "standby", ["drop-claim", "adopt", "send"], "the peer knows a newer epoch: the claim is void")],
     "peer-heard": [row("otherwise", "standby", ["drop-claim", "send"], "the peer was heard: the claim is dropped")],
     "claim-broken": [row("may-claim", "claiming", ["begin-claim", "ask-references"], "the arbiter missed a round: the claim starts again"),
+      row("otherwise", "standby", ["drop-claim", "send"], "the claim has lost its ground")],
+    "fence-due": [row("may-claim", "claiming", ["fence"], "the claim has stood: make sure by its power that the peer is off", "alarm"),
       row("otherwise", "standby", ["drop-claim", "send"], "the claim has lost its ground")],
     "claim-complete": [row("may-claim", "acquiring", ["send", "acquire"],
       "the peer stayed silent through the whole claim and the arbiter agreed in every round: take over", "alarm"),
@@ -243,7 +245,7 @@ export const TABLE = {
 
   failed: {
     ...ignore("this node has failed: it does nothing until the daemon is started again",
-      "lease-over", "node-failed", "guard-missing", "unheard", "peer-silent", "claim-broken", "claim-complete", "contact", "lan-lost", "home-steady", "overdue", "solo",
+      "lease-over", "node-failed", "guard-missing", "unheard", "peer-silent", "claim-broken", "fence-due", "claim-complete", "contact", "lan-lost", "home-steady", "overdue", "solo",
       "peer-heard", "offer", "peer-newer", "persisted", "persist-failed", "raised", "raise-failed", "released", "release-failed",
       "services-started", "services-stopped", "passed", "pass-failed", "own-mac-heard", "leave"),
     "hand-over": [row("otherwise", "failed", ["answer-failed"], "this node has failed")],

@@ -37,6 +37,8 @@ export interface UpOptions {
   readonly profile?: string | null;
   /** false: clusterd and mirror are not started at boot. */
   readonly daemon?: boolean;
+  /** Secret files that a node has from its first boot on, by node and path below its root. */
+  readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 interface State {
@@ -80,6 +82,8 @@ export class Lab {
     await this.#startSniffer(nodes);
     await this.#laySerialLine(nodes);
     await installing;
+    for (const [node, files] of Object.entries(options.secrets ?? {}))
+      for (const [path, text] of Object.entries(files)) writeFileSync(`${this.disk(node)}/${path}`, text, { mode: 0o600 });
     await Promise.all(nodes.map(({ name }) => this.powerOn(name)));
   }
 

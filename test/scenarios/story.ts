@@ -31,6 +31,8 @@ const VERBS: Record<string, (world: World, words: readonly string[]) => void> = 
   mend: (world, [link, from]) => setLoss(world, link, from, 0),
   /** references NODE COUNT: how many this node reaches. */
   references: (world, [node, count]) => { world.net.references[nodeOf(node)] = Number(count); },
+  /** fence NODE works|fails: the one with which NODE switches the other off. */
+  fence: (world, [node, how]) => { world.hosts[nodeOf(node)].fence.works = how === "works"; },
   /** witness start|stop|forget; witness NODE cut|mend. */
   witness: (world, [what = "", how]) => {
     if (what === "start") world.witness.start(world.now);

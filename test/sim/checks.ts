@@ -239,7 +239,8 @@ export class Checks implements Watcher {
     const { deadtime, claim, keepalive } = this.#timing;
     const calm = this.#isCalm();
     this.troubled(0);
-    if (!calm || state === null || state.leaving !== null) return;
+    // With a fence it takes as long as the agent takes, or a person.
+    if (!calm || state === null || state.leaving !== null || state.config.fence !== null) return;
     for (const identity of BOTH) {
       const { role, record, uncertain, heldUntil } = state.holdings[identity];
       if (role !== "standby" || record.stale || record.locked || uncertain || heldUntil > state.now) continue;

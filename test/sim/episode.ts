@@ -98,8 +98,11 @@ export function runEpisode(seed: number, { changes = {}, faults: count = 8, outs
   world.witness.start(0);
   const { timing } = world.hosts[0].config;
   const weather = new Weather(world);
-  // With a witness no assumption is made on who reaches which reference host.
-  weather.split = config.witness === true;
+  const fenced = typeof config.fence === "number";
+  // With a witness or fences no assumption is made on who reaches which reference host.
+  weather.split = config.witness === true || fenced;
+  const switches = random(seed ^ 0xfe4ce);
+  if (fenced) for (const host of world.hosts) host.fence = { works: switches.chance(0.8), delay: switches.between(100, 5000), backAfter: switches.between(1000, 40_000) };
   const checks = new Checks(world, timing);
   world.watcher = checks;
   if (drift > 0.01) checks.leavesTheModel("the clocks' rates are further apart than ρ");
@@ -119,7 +122,7 @@ export function runEpisode(seed: number, { changes = {}, faults: count = 8, outs
     world.schedule(at, () => {
       checks.troubled(duration * share);
       const text = fault.strike({ world, weather, checks }, random(own), duration * share);
-      if (fault.outside !== undefined) checks.leavesTheModel(fault.outside);
+      if (fault.outside !== undefined && !(fault.fenceCovers === true && fenced)) checks.leavesTheModel(fault.outside);
       note(`${place}: ${text} (${(duration * share).toFixed(0)} ms)`);
     });
   });

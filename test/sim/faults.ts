@@ -21,6 +21,8 @@ export interface Fault {
   readonly strike: (scene: Scene, chance: Random, duration: number) => string;
   /** Why two nodes cannot promise anything after it; left out: they do. */
   readonly outside?: string;
+  /** … unless a fence makes sure that the other one is off. */
+  readonly fenceCovers?: true;
   /** Only where there is one. */
   readonly needs?: "witness";
 }
@@ -426,14 +428,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   } },
 
   // ---- what two nodes cannot promise to survive
-  machine: { outside: "a whole machine froze", strike: ({ world, checks }, chance, duration) => {
+  machine: { outside: "a whole machine froze", fenceCovers: true, strike: ({ world, checks }, chance, duration) => {
     const index = node(chance);
     const length = Math.min(duration, 10_000);
     world.freezeMachine(index, length);
     world.schedule(length, () => checks.machineThawed());
     return `machine ${index} freezes`;
   } },
-  split: { outside: "both nodes reached the reference hosts while nothing passed", strike: (scene, _chance, duration) => {
+  split: { outside: "both nodes reached the reference hosts while nothing passed", fenceCovers: true, strike: (scene, _chance, duration) => {
     const { weather, world } = scene;
     const before = weather.split;
     weather.split = true;

@@ -42,6 +42,8 @@ export interface Host {
   serviceFails: boolean;
   passDelay: number;
   passFails: boolean;
+  /** Whether its fence can switch the other node off, how long it takes, and after how long somebody switches that on again. */
+  fence: { works: boolean; delay: number; backAfter: number };
   /** The mirror resynchronises the peer. */
   syncs: boolean;
 }
@@ -51,6 +53,7 @@ export const newHost = (index: Index, config: CoreConfig, rate: number): Host =>
   frozenUntil: 0, machineFrozen: false, backlog: [], wakeAt: Infinity, up: [null, null], services: [false, false], lineFreeAt: 0,
   fsync: { delay: 0.3, fails: false, lies: false, freeAt: 0 }, raiseDelay: 2, raiseFails: false, releaseFails: false,
   serviceDelay: 20, serviceFails: false, passDelay: 50, passFails: false, syncs: true,
+  fence: { works: true, delay: 500, backAfter: Infinity },
 });
 
 /** What a power cut, or rot, does to the journal's two slots, as the journal's own code reads them afterwards. */

@@ -7,7 +7,7 @@ import { World } from "./world.ts";
 
 export function coreConfig(self: Index, changes: Partial<CoreConfig> = {}): CoreConfig {
   return {
-    self, cluster: "sim", digest: "0123456789abcdef", timing: PROFILES.balanced, references: 3, witness: false, policy: "balanced",
+    self, cluster: "sim", digest: "0123456789abcdef", timing: PROFILES.balanced, references: 3, witness: false, fence: null, policy: "balanced",
     divergence: "ask", soloBoot: "ask", soloWait: 300_000, failback: "manual", failbackDelay: 5000, serial: null, hasServices: [false, false], hasJobs: [false, false], ...changes,
   };
 }

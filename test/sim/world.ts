@@ -283,6 +283,7 @@ export class World {
         if (answered > 0) this.#later(host, 2 * this.net.delay + this.net.slowAnswers[host.index], () => ({ kind: "references", at: at(), startedAt, answered, of: 3 }));
         return;
       }
+      case "fence": return this.#fence(host);
       case "ask-witness": return this.#askWitness(host);
       case "probe-identity": {
         const startedAt = at();
@@ -353,6 +354,17 @@ export class World {
       host.up[identity] = this.#silentAt(host, host.state.holdings[identity].leaseTold);
       this.#deliver(host, { kind: "raised", at, identity });
     });
+  }
+
+  /** The power switch does its work whether or not the node that asked for it is still there. */
+  #fence(host: Host): void {
+    const peer = this.hosts[otherOf(host.index)];
+    const { works, delay, backAfter } = host.fence;
+    if (works) this.schedule(delay, () => {
+      this.powerOff(peer.index);
+      if (backAfter !== Infinity) this.schedule(backAfter, () => { if (peer.state === null) this.boot(peer.index); });
+    });
+    this.#later(host, delay + 1, () => ({ kind: "fenced", at: this.local(host), ok: works, reason: works ? "" : "the power is still on" }));
   }
 
   #askWitness(host: Host): void {

@@ -15,7 +15,7 @@ const node = (number: 1 | 2): NodeConfig => ({
   },
   heartbeat: { interface: "eth1", address: `10.50.0.${number}`, prefix: 24 },
   redundant: { interface: "eth2", admin: { address: `192.168.50.1${number}`, prefix: 24 }, standInMac: standInMac(`02:00:5e:50:00:0${number}`, "redundant", []) },
-  serial: null,
+  fence: null, serial: null,
 });
 
 const plain = (full: NodeConfig): NodeConfig => ({ ...full, main: { ...full.main, address6: null } });

@@ -167,6 +167,7 @@ function stateField(self: Index): Field<State> {
     stalls: gone({ count: 0, worst: 0 }), seq: { write: () => {}, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
     sentAt: sentMoments(self), write: { write: () => {}, read: (tape) => tape.write }, peer: peer(self),
     references: struct({ askedAt: lately, agreedAt: alone, startedAt: lately, answered: small }),
+    fence: gone({ askedAt: NEVER, endedAt: NEVER, failedAt: NEVER, offAt: NEVER, said: "" }),
     witness: gone({ askedAt: NEVER, answeredAt: NEVER, said: "" }),
     carrier: struct({ main: oneOf([null, true, false]), heartbeat: gone<boolean | null>(null), redundant: oneOf([null, true, false]) }), carrierLostAt: alone,
     guard: struct({ present: flag, reason: gone("") }), leaving: nullable(struct({ command: gone(0), promised: flag })) as Field<State["leaving"]>,

@@ -16,7 +16,7 @@ const HELP = `npm run sim -- explore [--states N] [--faults N] [--of WORD,…] [
 /** What a result stands for, said beside it. */
 const ABSTRACTED = `Two nodes on the daemon's own step(). Left out or made coarse: one tick is a keepalive, and all delays are 0 or 1 tick; clocks run
 alike (C covers D+S with a tick to spare); all links are one; the reference hosts answer as one, at once; identity 1 rests; no mirror (stale
-nodes are resynchronised at once); services never fail; failback by hand, no witness; a frozen node's socket keeps two heartbeats; a tripped
+nodes are resynchronised at once); services never fail; failback by hand, no witness, no fence; a frozen node's socket keeps two heartbeats; a tripped
 lease is not forgotten, its hold-down ends at 4 ticks. The nodes are not interchangeable (home, parity, who answers), so no symmetry is used. Assumed: clean partition; a person says confirm-dead and force-own only of a peer that is off.`;
 
 export function exploreCommand(args: readonly string[]): number {

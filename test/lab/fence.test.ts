@@ -1,0 +1,87 @@
+// Fencing real nodes: the agent runs on a node as clusterd starts it, and the power switch behind it kills the other's pid 1.
+//
+// The frozen node is the case that nothing else solves: its kernel answers ARP, its daemon cannot let go, and it may thaw.
+
+import assert from "node:assert/strict";
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { PowerSwitch } from "./fence/power-switch.ts";
+import { Lab } from "./lab.ts";
+import { needsLab } from "./needs-lab.ts";
+import { owners } from "./owners.ts";
+import { until } from "./processes.ts";
+import { identitiesOf, isHome } from "./story/state.ts";
+
+const lab = new Lab(`fence-${process.pid}`);
+const configuration = mkdtempSync(`${tmpdir()}/fence-lab-`);
+const power = new PowerSwitch(lab, ["serv1", "serv2"]);
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+const home = async (): Promise<boolean> => isHome(await identitiesOf(lab));
+const heldByServ2 = async (): Promise<boolean> => (await identitiesOf(lab)).serv2[0]?.role === "owner";
+const history = (): Promise<string> => lab.exec("serv2", ["clusterd", "history", "--last", "60"], { reject: false });
+
+/** serv1 comes back, is resynchronised, and gets its identity. */
+async function backHome(): Promise<void> {
+  if (!lab.isOn("serv1")) await lab.powerOn("serv1");
+  await until("serv1 to be standby", 20_000, async () => (await identitiesOf(lab)).serv1[0]?.role === "standby");
+  await until("failback", 30_000, async () => { await lab.exec("serv2", ["clusterd", "failback", "serv1"], { reject: false, timeout: 20_000 }); return home(); });
+}
+
+if (needsLab(test)) {
+  before(async () => {
+    cpSync(`${import.meta.dirname}/../../cluster.d`, configuration, { recursive: true });
+    for (const node of ["serv1", "serv2"])
+      appendFileSync(`${configuration}/${node}.conf`, "\nFENCE_AGENT=/usr/lib/clusterd/test/lab/fence/agent\nFENCE_TIMEOUT=6s\n");
+    const parameters = (plug: string): string => `plug=${plug}\npasswd=open-sesame\n`;
+    await lab.up({ configuration, secrets: {
+      serv1: { "var/lib/clusterd/keys/fence-serv2.conf": parameters("serv2") },
+      serv2: { "var/lib/clusterd/keys/fence-serv1.conf": parameters("serv1") },
+    } });
+    power.start();
+    await until("both identities to be at home", 30_000, home);
+    // A run of the mirror's own may be going on.
+    for (const node of ["serv1", "serv2"]) await until(`${node}'s first copies`, 60_000, () => lab.exec(node, ["mirror", "run", "--all"], { timeout: 60_000 }).then(() => true, () => false));
+  });
+  after(async () => {
+    await power.stop();
+    await lab.down();
+    rmSync(configuration, { recursive: true, force: true });
+  });
+
+  test("a frozen owner is switched off for real before anything is taken over: no thaw can come", async () => {
+    const since = now();
+    await lab.freeze("serv1");
+    await until("serv2 to own serv1's identity", 20_000, heldByServ2);
+    assert.equal(lab.isOn("serv1"), false, "its pid 1 is dead");
+    assert.equal(power.asked, 1);
+    assert.equal((await owners(lab, since)).overlap_ms, 0);
+    await lab.thaw("serv1");
+    await backHome();
+  });
+
+  const BAD = { refuses: /off ended with exit code 1/, lies: /the power is still on after 6 s/, hangs: /the power is still on; off / } as const;
+  for (const [manner, reason] of Object.entries(BAD)) test(`a power switch that ${manner}: nobody confirms that the frozen owner is off, so nothing is taken over`, async () => {
+    power.manner = manner as keyof typeof BAD;
+    await lab.freeze("serv1");
+    await until("the fence to have failed", 25_000, async () => reason.test(await history()));
+    assert.equal(lab.isOn("serv1"), true);
+    assert.equal(await heldByServ2(), false);
+    assert.doesNotMatch(await history(), /open-sesame/, "a password in a message");
+    rmSync(`${lab.folder}/serv2/run/power-serv1.wanted`, { force: true });
+    await lab.thaw("serv1");
+    power.manner = "works";
+    await until("both identities to be at home", 20_000, home);
+  });
+
+  test("what no fence confirms, a person may: confirm-dead takes over", async () => {
+    power.manner = "refuses";
+    await lab.powerOff("serv1");
+    await sleep(4000);
+    assert.equal(await heldByServ2(), false);
+    await lab.exec("serv2", ["clusterd", "confirm-dead", "serv1", "--yes-i-have-checked", "serv1"]);
+    await until("serv2 to own serv1's identity", 10_000, heldByServ2);
+  });
+}
