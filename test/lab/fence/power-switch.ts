@@ -1,13 +1,13 @@
 // A power switch for the lab's nodes, which the agent beside it asks through files: it kills a node's pid 1 for real.
 //
-// What it is to be bad at can be set: refusing, hanging, and saying done while the power stays on.
+// What it is to be bad at can be set: refusing, hanging, saying done while the power stays on, and having no power itself.
 
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Lab } from "../lab.ts";
 
-export type Manner = "works" | "refuses" | "hangs" | "lies";
+export type Manner = "works" | "refuses" | "hangs" | "lies" | "dark";
 
 export class PowerSwitch {
   readonly #lab: Lab;
@@ -45,13 +45,13 @@ export class PowerSwitch {
 
   /** `run`: /run/lab of the node that asks. */
   async #serve(run: string, plug: string): Promise<void> {
-    write(`${run}/power-${plug}`, this.#lab.isOn(plug) ? "on" : "off");
+    write(`${run}/power-${plug}`, this.#manner === "dark" ? "unknown" : this.#lab.isOn(plug) ? "on" : "off");
     const wanted = `${run}/power-${plug}.wanted`;
     if (!existsSync(wanted) || this.#manner === "hangs") return;
     this.asked += 1;
     if (this.#manner === "works" && this.#lab.isOn(plug)) await this.#lab.powerOff(plug);
     if (this.#manner === "works") write(`${run}/power-${plug}`, "off");
-    write(`${run}/power-${plug}.done`, this.#manner === "refuses" ? "failed" : "done");
+    write(`${run}/power-${plug}.done`, this.#manner === "refuses" || this.#manner === "dark" ? "failed" : "done");
     rmSync(wanted);
   }
 }
