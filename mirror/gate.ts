@@ -53,6 +53,7 @@ export function mayRun({ status, home, kind, offsetLimit, carriesConfiguration }
 export function maySend(tree: TreeFacts, job: string): Verdict | { readonly go: "first" } {
   const { path, marker, known } = tree;
   if (!tree.exists) return refuse(`${path} does not exist here: mount it, or create it and run \`mirror mark ${job}\``);
+  if (tree.leadsTo !== null) return refuse(`${path} leads through a symbolic link to ${tree.leadsTo}: name that path in the configuration, so that nobody can turn the link elsewhere`);
   if (tree.unmounted !== null) return refuse(`${tree.unmounted} is in /etc/fstab and not mounted, so ${path} is not complete: mount it`);
   const missing = known?.mounts.find((point) => !tree.mounts.includes(point));
   if (missing !== undefined) return refuse(`${missing} was mounted when ${path} was mirrored last and is not now: mount it, or run \`mirror mark ${job}\` if this is meant`);
@@ -67,6 +68,7 @@ export function maySend(tree: TreeFacts, job: string): Verdict | { readonly go: 
 /** The receiver's side; asked there, by the receiver itself. */
 export function mayReceive(tree: TreeFacts, job: string): Verdict {
   const { path, marker, known } = tree;
+  if (tree.leadsTo !== null) return refuse(`${path} there leads through a symbolic link to ${tree.leadsTo}: nothing is written through it`);
   if (tree.unmounted !== null) return refuse(`${tree.unmounted} is in /etc/fstab there and not mounted, so ${path} is not`);
   const missing = known?.mounts.find((point) => !tree.mounts.includes(point));
   if (missing !== undefined) return refuse(`${missing} was mounted there when ${path} was mirrored last and is not now`);

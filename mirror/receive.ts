@@ -8,13 +8,14 @@
 // Node core only, so that it starts fast.
 
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { appendFileSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { reasonOf } from "../clusterd/base/errors.ts";
 import { BACKUPS, JOURNAL, RUN, STATE } from "../clusterd/base/paths.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
+import type { Index, Role } from "../clusterd/core/model.ts";
 import { readJournal } from "../clusterd/journal.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
 import { backupDir, entryBackupDir } from "./backup-names.ts";
@@ -87,10 +88,14 @@ const lastAsOwner = (job: JobConfig): number | null => readReport(job.name)?.las
 
 async function judge(config: Config, job: JobConfig, epoch: number, ask: boolean): Promise<Acceptance> {
   const journal = readJournal(JOURNAL);
-  const answer = ask ? await askDaemon({ ask: "status" }, { timeout: 1000 }) : null;
-  const role = answer?.ok === true && answer.status !== undefined ? answer.status.core.identities[job.home].role : null;
-  const verdict = mayAccept({ journal, role, self: config.self, home: job.home, epoch });
+  const verdict = mayAccept({ journal, role: ask ? await ownRole(job.home) : null, self: config.self, home: job.home, epoch });
   return verdict.go ? verdict : { ...verdict, because: `${job.name} from ${config.nodes[peerOf(config)].name}: ${verdict.because}` };
+}
+
+async function ownRole(home: Index): Promise<Role | "unknown" | null> {
+  const answer = await askDaemon({ ask: "status" }, { timeout: 2000 });
+  if (answer.ok) return answer.status?.core.identities[home].role ?? "unknown";
+  return answer.absent === true ? null : "unknown";
 }
 
 function check(job: JobConfig): CheckAnswer {
@@ -119,12 +124,18 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
     writeFileSync(receivingMark(job.name), "");
     const kept = entryBackupDir(backupDir(BACKUPS, job.name, request.run, request.kind), entry);
     if (!words.request.dryRun) noteBegun(job.name, request.run);
-    const path = makeReady(entry, kept, words.request.dryRun);
-    const code = await runRsync(serverArgs(words.request, { path, kind: entry.kind, backupDir: kept }), async () => {
-      const still = await judge(config, job, request.epoch, false);
-      return still.go ? null : still.because;
-    });
-    return code === 0 ? { code, answer: null } : { code, because: "" };
+    const target = makeReady(entry, kept, words.request.dryRun);
+    const folder = openFolder(target.folder);
+    if (folder === null) return refuse(RECEIVE_EXIT.tree, `the way to ${target.folder} leads through a symbolic link`);
+    try {
+      const code = await runRsync(serverArgs(words.request, { path: target.name, kind: entry.kind, backupDir: kept }), folder, async () => {
+        const still = await judge(config, job, request.epoch, false);
+        return still.go ? null : still.because;
+      });
+      return code === 0 ? { code, answer: null } : { code, because: "" };
+    } finally {
+      closeSync(folder);
+    }
   } finally {
     writeFileSync(receivingMark(job.name), "");
     lock.release();
@@ -159,25 +170,47 @@ async function readAll(stream: NodeJS.ReadableStream, most: number): Promise<Buf
 }
 
 /** Makes the folders that rsync does not make itself. A dry run changes nothing: a tree that is not there looks like an empty one. */
-function makeReady(entry: Entry, kept: string, dryRun: boolean): string {
+function makeReady(entry: Entry, kept: string, dryRun: boolean): { readonly folder: string; /** As rsync, which stands in the folder, names it. */ readonly name: string } {
   const folder = entry.kind === "tree" ? entry.path : dirname(entry.path);
+  const name = entry.kind === "tree" ? "./" : `./${basename(entry.path)}`;
   const there = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (dryRun && !there) {
     const empty = `${RUN}/mirror/empty`;
     mkdirSync(empty, { recursive: true, mode: 0o700 });
-    return entry.kind === "tree" ? `${empty}/` : `${empty}/file`;
+    return { folder: realpathSync(empty), name };
   }
-  if (dryRun) return entry.path;
-  if (!there) mkdirSync(folder, { recursive: true });
-  mkdirSync(kept, { recursive: true, mode: 0o700 });
-  return entry.path;
+  if (dryRun) return { folder, name };
+  if (!there) makeFolder(folder, "/");
+  makeFolder(kept, BACKUPS, 0o700);
+  return { folder, name };
+}
+
+/** Like mkdir -p, but no folder on the way below `root` may be a symbolic link: it would lead out of what is ours. */
+function makeFolder(path: string, root: string, mode = 0o777): void {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const parts = path.slice(root.length).split("/").filter((part) => part !== "");
+  for (let depth = 1; depth <= parts.length; depth += 1) {
+    const at = join(root, ...parts.slice(0, depth));
+    const stats = lstatSync(at, { throwIfNoEntry: false });
+    if (stats === undefined) mkdirSync(at, { mode });
+    else if (!stats.isDirectory()) throw new Error(`${at} is ${stats.isSymbolicLink() ? "a symbolic link" : "no folder"}: nothing is written through it`);
+  }
+}
+
+/** The folder itself, opened: whatever becomes of its name, rsync works in this one. Null when the way to it has a symbolic
+ *  link, which whoever may write above the tree could turn to any place at any moment. */
+function openFolder(path: string): number | null {
+  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  if (readlinkSync(`/proc/self/fd/${folder}`) === path.replace(/(?<=.)\/$/, "")) return folder;
+  closeSync(folder);
+  return null;
 }
 
 /** Runs rsync's receiving half on our own standard input and output; ends it when `lost` gives a reason. */
-function runRsync(args: readonly string[], lost: () => Promise<string | null>): Promise<number> {
+function runRsync(args: readonly string[], folder: number, lost: () => Promise<string | null>): Promise<number> {
   const keep = `-all,${CAPABILITIES.map((name) => `+${name}`).join(",")}`;
   const child = spawn(SETPRIV, ["--no-new-privs", "--inh-caps", "-all", "--bounding-set", keep, "--", RSYNC, ...args],
-    { stdio: "inherit", env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", HOME: "/" }, cwd: "/" });
+    { stdio: "inherit", env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", HOME: "/" }, cwd: `/proc/self/fd/${folder}` });
   const watch = setInterval(() => void lost().then((why) => {
     if (why === null) return;
     clearInterval(watch);

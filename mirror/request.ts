@@ -75,14 +75,15 @@ const OWN: readonly Role[] = ["claiming", "acquiring", "raising", "owner", "free
  *  node cannot overwrite newer data whatever the timing, and this holds without the daemon. */
 export function mayAccept(facts: {
   readonly journal: { readonly ok: true; readonly record: JournalRecord } | { readonly ok: false; readonly reason: string };
-  /** From the daemon, when it answers. */
-  readonly role: Role | null;
+  /** From the daemon. Null: none runs here. "unknown": one does, and does not answer; it may be taking over just now. */
+  readonly role: Role | "unknown" | null;
   readonly self: Index; readonly home: Index; readonly epoch: number;
 }): Acceptance {
   const { journal, role, self, home, epoch } = facts;
   const refuse = (because: string, code: number = RECEIVE_EXIT.notOwner): Acceptance => ({ go: false, code, because });
   if (!journal.ok) return refuse(`this node does not know who owns what (${journal.reason}): clusterd must have run here`, RECEIVE_EXIT.retry);
   const record = journal.record.identities[home];
+  if (role === "unknown") return refuse("clusterd runs on this node and does not answer: try again", RECEIVE_EXIT.retry);
   if (role !== null && OWN.includes(role)) return refuse(`this node is ${role} of that identity itself`);
   if (epoch > record.epoch) return refuse(`epoch ${epoch} has not been heard here yet (${record.epoch} has): try again`, RECEIVE_EXIT.retry);
   if (epoch < record.epoch) return refuse(`epoch ${epoch} is over, ${record.epoch} is current: the sender is stale`);

@@ -5,7 +5,7 @@
 // id it has seen and which file systems were mounted on the way to the tree and in it. A tree that was marked once and
 // has no marker now is not mounted; a tree with another id is another disk.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { writeDurably } from "../clusterd/base/files.ts";
@@ -16,6 +16,8 @@ export const MARKER = ".clusterd-tree";
 export interface TreeFacts {
   readonly path: string;
   readonly exists: boolean;
+  /** Where the path really leads, when a symbolic link is on the way; else null. */
+  readonly leadsTo: string | null;
   /** Nothing in it but, perhaps, the marker. */
   readonly empty: boolean;
   readonly marker: { readonly job: string; readonly id: string } | null;
@@ -61,13 +63,18 @@ export function lookAtTree(path: string, job: string, system: { readonly mountin
   const exists = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   const names = exists ? readdirSync(path) : [];
   return {
-    path, exists,
+    path, exists, leadsTo: exists ? elsewhere(path) : null,
     empty: names.every((name) => name === MARKER),
     marker: names.includes(MARKER) ? parseMarker(read(join(path, MARKER))) : null,
     known: knownTrees(job)[path] ?? null,
     mounts: mountsOf(path, mounted),
     unmounted: fstabPoints(system.fstab ?? read("/etc/fstab")).find((point) => point !== "/" && related(point, path) && !mounted.includes(point)) ?? null,
   };
+}
+
+function elsewhere(path: string): string | null {
+  const real = realpathSync(path);
+  return slash(real) === slash(path) ? null : slash(real);
 }
 
 /** Writes the marker, keeping the id of one that is there. */

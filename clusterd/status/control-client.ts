@@ -20,7 +20,7 @@ export function askDaemon(request: ControlRequest, { timeout = 3000, socket = CO
     const fail = (text: string): void => done({ ok: false, text });
     const timer = setTimeout(() => fail(`clusterd did not answer within ${timeout} ms`), timeout);
     connection.on("connect", () => connection.write(`${JSON.stringify(request)}\n`));
-    connection.on("error", (error) => fail(absent(error, socket)));
+    connection.on("error", (error) => done({ ok: false, text: absent(error, socket), ...(isAbsent(error) ? { absent: true } : {}) }));
     connection.on("end", () => fail("clusterd closed the control socket without an answer"));
     connection.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
@@ -76,6 +76,8 @@ function parse(text: string): ControlAnswer {
   }
 }
 
+const isAbsent = ({ code }: Error & { code?: string }): boolean => code === "ENOENT" || code === "ECONNREFUSED";
+
 function absent(error: Error & { code?: string }, socket: string): string {
-  return error.code === "ENOENT" || error.code === "ECONNREFUSED" ? `clusterd is not running here (${socket})` : `control socket ${socket}: ${error.message}`;
+  return isAbsent(error) ? `clusterd is not running here (${socket})` : `control socket ${socket}: ${error.message}`;
 }

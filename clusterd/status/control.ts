@@ -43,7 +43,8 @@ export function readRequest(value: unknown): ControlRequest | string {
 
 export type ControlAnswer =
   | { readonly ok: true; readonly text: string; readonly status?: NodeStatus; /** Of the other node, for preflight. */ readonly facts?: Facts }
-  | { readonly ok: false; readonly text: string };
+  /** `absent`: nobody listens, so no daemon runs here. One that is only slow may be doing anything. */
+  | { readonly ok: false; readonly text: string; readonly absent?: true };
 
 /** What one node knows, as `clusterd status --json` prints it for each node. */
 export interface NodeStatus {
