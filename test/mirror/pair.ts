@@ -1,7 +1,8 @@
 // Two nodes for the mirror's tests: real sshd, real rsync, real journal, one machine.
 //
 // serv1 is this mount namespace, serv2 one of its own, in which the shared path DATA is another directory; so both nodes
-// have "the same" tree at the same place, as real ones do. All commands and sshd run in one network namespace of our own,
+// have "the same" tree at the same place, as real ones do. root's .bashrc, which bash reads for whatever sshd runs, is empty there:
+// a developer's may start a dozen programs. All commands and sshd run in one network namespace of our own,
 // whose loopback holds serv2's addresses. In place of the two daemons small servers answer on the control sockets with a
 // status that the test can change.
 
@@ -150,15 +151,18 @@ export class Pair {
     writeFileSync(at("authorized"), `${authorizedKeysLine({ publicKey, from: ["10.77.0.0/24", "192.168.77.0/24"], program: `env ${words} ${PROJECT}/mirror/bin/mirror receive` })}\n`, { mode: 0o600 });
     copyFileSync(at("hostkey.pub"), at("pin"));
     appendFileSync(join(this.one.root, "state/keys/known_hosts"), `serv2 ${readFileSync(at("pin"), "utf8")}`);
-    writeFileSync(at("sshd_config"), `ListenAddress 10.77.0.2\nListenAddress 192.168.77.12\nPort ${PORT}\nHostKey ${at("hostkey")}\nAuthorizedKeysFile ${at("authorized")}\nStrictModes no\nPidFile none\nUsePAM no\nPermitRootLogin forced-commands-only\nPasswordAuthentication no\n`);
+    writeFileSync(at("sshd_config"), `ListenAddress 10.77.0.2\nListenAddress 192.168.77.12\nPort ${PORT}\nHostKey ${at("hostkey")}\nAuthorizedKeysFile ${at("authorized")}\nStrictModes no\nPidFile none\nUsePAM no\nPermitRootLogin forced-commands-only\nPasswordAuthentication no\nAcceptEnv LANG LC_*\nSubsystem sftp internal-sftp\n`);
     mkdirSync("/run/sshd", { recursive: true, mode: 0o755 }); // sshd(8) wants it; empty and root's
-    this.#sshd = spawn("nsenter", [...this.inside, "unshare", "--mount", "sh", "-eu", "-c", 'mount --bind "$1" "$2"; exec "$3" -D -e -f "$4"', "sh", this.dataTwo, this.data, SSHD, at("sshd_config")], { stdio: ["ignore", "ignore", "pipe"], detached: true });
+    this.#sshd = spawn("nsenter", [...this.inside, "unshare", "--mount", "sh", "-eu", "-c", 'mount --bind "$1" "$2"; [ ! -e /root/.bashrc ] || mount --bind /dev/null /root/.bashrc; exec "$3" -D -e -f "$4"', "sh", this.dataTwo, this.data, SSHD, at("sshd_config")], { stdio: ["ignore", "ignore", "pipe"], detached: true });
     let log = "";
     await new Promise<void>((resolve, reject) => {
       this.#sshd?.stderr?.on("data", (text) => { log += String(text); if (/listening on 192.168.77.12/.test(log)) resolve(); });
       this.#sshd?.on("exit", (code) => reject(new Error(`sshd ended with ${code}: ${log}`)));
     });
   }
+
+  /** The process whose mount namespace is serv2's. */
+  get sshdPid(): number { return this.#sshd?.pid ?? 0; }
 
   /** Words before a command that put it into the pair's network. */
   get inside(): readonly string[] { return ["--net", "--target", String(this.#network.pid), "--"]; }
