@@ -84,3 +84,14 @@ test("a journal that was allocated and never written is that of a new node", asy
     rmSync(folder, { recursive: true });
   }
 });
+
+test("a slot that was zeroed later counts as damaged, one that was never written does not", () => {
+  const damagedIn = (bytes: Buffer): number | string => { const read = decodeJournal(bytes); return read.ok ? read.damagedSlots : read.reason; };
+  assert.equal(damagedIn(file(Buffer.alloc(SLOT), encodeSlot(record(4), 1))), 0);
+  assert.equal(damagedIn(file(Buffer.alloc(SLOT), encodeSlot(record(6), 3))), 1);
+});
+
+test("a sound checksum round a record of another shape is no record (it ended the daemon's start)", () => {
+  for (const other of [null, [], { format: 1 }, { ...record(6), identities: [] }, { ...record(6), identities: [identity(6), { ...identity(7), epoch: "7" }] }])
+    assert.equal(epochOf(file(encodeSlot(other as never, 2), encodeSlot(record(4), 1))), 4, JSON.stringify(other));
+});

@@ -4,19 +4,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mayAccept } from "../../mirror/request.ts";
 import { whyNot } from "../mirror/pair.ts";
-import { random } from "../sim/random.ts";
-import { attackAll, pushWrong, wrongDirection } from "./ssh.ts";
+import { attackAll, pushAtTheGate, pushWrong } from "./ssh.ts";
 
 const skip = whyNot() ?? false;
 
 test("ten thousand pushes in the wrong direction: the gate refuses each", () => {
-  const draw = random(1999);
-  const reasons = new Map<string, number>();
-  for (let attempt = 0; attempt < 10_000; attempt += 1) {
-    const { record, role, self, home, epoch, why } = wrongDirection(draw);
-    assert.equal(mayAccept({ journal: { ok: true, record }, role, self, home, epoch }).go, false, `${why}: ${JSON.stringify({ record, role, self, home, epoch })}`);
-    reasons.set(why, (reasons.get(why) ?? 0) + 1);
-  }
+  const { accepted, reasons } = pushAtTheGate(10_000, 1999);
+  assert.equal(accepted, 0);
   for (const [why, count] of reasons) assert.ok(count > 500, `${why}: ${count}`);
 });
 
@@ -33,8 +27,8 @@ test("a daemon that runs and does not answer may be taking over: nothing is rece
 });
 
 // All of them: npm run fuzz -- ssh, npm run fuzz -- direction.
-test("every twentieth attack through a real sshd is refused, and nothing is started for it", { skip }, async () => {
-  const { attempts, refused, got, started } = await attackAll({ share: 20 });
+test("attacks from all over the table, through a real sshd, are refused, and nothing is started for it", { skip }, async () => {
+  const { attempts, refused, got, started } = await attackAll({ most: 24 });
   assert.deepEqual(got, []);
   assert.ok(attempts > 15 && refused === attempts);
   assert.deepEqual(started, []);

@@ -13,6 +13,7 @@ import type { Index, JournalRecord, Role } from "../../clusterd/core/model.ts";
 import { ROLES } from "../../clusterd/core/model.ts";
 import { Journal } from "../../clusterd/journal.ts";
 import { RECEIVE_EXIT } from "../../mirror/exit-codes.ts";
+import { mayAccept } from "../../mirror/request.ts";
 import { senderOptions } from "../../mirror/rsync-args.ts";
 import { entryKey } from "../../mirror/settings.ts";
 import { Pair } from "../mirror/pair.ts";
@@ -132,12 +133,14 @@ const wasRefused = ({ bySshd }: Attack, { code, out }: Ended): boolean => {
   return bySshd === true ? code === 255 || code === 1 : REFUSED.includes(code) || code === 255;
 };
 
-/** Makes every `share`-th attack, two at a time. */
-export async function attackAll({ share = 1, onProgress = () => undefined }: { readonly share?: number; onProgress?(text: string): void } = {}): Promise<Attacked> {
+/** Makes the attacks, or `most` of them from all over the table, two at a time. */
+export async function attackAll({ most = Infinity, onProgress = () => undefined }: { readonly most?: number; onProgress?(text: string): void } = {}): Promise<Attacked> {
   const victim = await Victim.make();
   try {
     const canary = join(victim.pair.home, "canary");
-    const table = attacks({ job: "www", entry: victim.entry, epoch: EPOCH, canary }).filter((_, index) => index % share === 0);
+    const all = attacks({ job: "www", entry: victim.entry, epoch: EPOCH, canary });
+    const share = Math.ceil(all.length / Math.min(most, all.length));
+    const table = all.filter((_, index) => index % share === 0);
     await victim.attempt({ line: "id" });
     await victim.attempt({ line: "id", ssh: [] });
     const ordinary = new Set(await victim.executed());
@@ -188,6 +191,19 @@ export function wrongDirection(draw: ReturnType<typeof random>): WrongDirection 
     case 3: return make(null, right, right, idle, "nobody owns it");
     default: return make(other(self), right, right, draw.pick(OWN), "the receiver is taking or holding it now");
   }
+}
+
+/** Random wrong directions, put to the gate itself. */
+export function pushAtTheGate(attempts: number, seed: number): { readonly attempts: number; readonly accepted: number; readonly reasons: ReadonlyMap<string, number> } {
+  const draw = random(seed);
+  const reasons = new Map<string, number>();
+  let accepted = 0;
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const { record, role, self, home, epoch, why } = wrongDirection(draw);
+    if (mayAccept({ journal: { ok: true, record }, role, self, home, epoch }).go) accepted += 1;
+    reasons.set(why, (reasons.get(why) ?? 0) + 1);
+  }
+  return { attempts, accepted, reasons };
 }
 
 export interface Pushed { readonly attempts: number; readonly refused: number; readonly got: readonly string[]; readonly started: readonly string[] }
