@@ -8,11 +8,11 @@ import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
 import { FILES } from "../../../clusterd/config/options.ts";
 import { completionFor, manualFiles, pages, programTrees } from "../../../clusterd/manual/manual.ts";
 import { everyNode } from "../../../clusterd/manual/tree.ts";
+import { lacks } from "../../needs-program.ts";
 import { run } from "../cli/pair.ts";
 
 const nodes = programTrees().flatMap(everyNode);
 const leaves = nodes.filter(({ commands }) => commands.length === 0);
-const has = (program: string): boolean => spawnSync(program, ["--version"]).status === 0;
 
 /** What a Tab offers behind these words, in the bash that runs here. */
 function tab(...words: readonly string[]): readonly string[] {
@@ -49,7 +49,7 @@ test("bash: every command is offered, with every long option", () => {
   }
 });
 
-test("zsh reads its script", { skip: has("zsh") ? false : "needs zsh" }, () => {
+test("zsh reads its script", { skip: lacks("zsh") }, () => {
   const folder = mkdtempSync(join(tmpdir(), "clusterd-zsh-"));
   try {
     writeFileSync(join(folder, "_clusterd"), completionFor("zsh"));
@@ -60,7 +60,7 @@ test("zsh reads its script", { skip: has("zsh") ? false : "needs zsh" }, () => {
   }
 });
 
-test("fish completes", { skip: has("fish") ? false : "needs fish" }, () => {
+test("fish completes", { skip: lacks("fish") }, () => {
   const folder = mkdtempSync(join(tmpdir(), "clusterd-fish-"));
   try {
     writeFileSync(join(folder, "clusterd.fish"), completionFor("fish"));
@@ -84,7 +84,7 @@ test("the pages tell of every command, option and key", () => {
   for (const tables of Object.values(FILES)) for (const options of Object.values(tables)) for (const key of Object.keys(options)) assert.match(page("cluster.conf"), new RegExp(`^\\.B ${key}(\\[\\])?$`, "m"));
 });
 
-test("groff has nothing to complain of, and what a person would copy is plain ASCII", { skip: has("groff") ? false : "needs groff" }, () => {
+test("groff has nothing to complain of, and what a person would copy is plain ASCII", { skip: lacks("groff") }, () => {
   for (const { name, text } of pages()) {
     assert.doesNotMatch(text, /[^\x00-\x7f]/);
     const said = spawnSync("groff", ["-ww", "-man", "-Tutf8", "-P-cbou", "-rLL=200n"], { input: text, encoding: "utf8" });

@@ -12,6 +12,7 @@ import { aliasesOf, hostsLines, updateScript, zoneLines } from "../../../cluster
 import { leaveMotd, motdText } from "../../../clusterd/names/motd.ts";
 import { loadConfig } from "../../../clusterd/config/load.ts";
 import type { Config } from "../../../clusterd/config/config.ts";
+import { lacks, needsRoot } from "../../needs-program.ts";
 import { Pair, whyNoSshd } from "../cli/pair.ts";
 import { identity, status, summary } from "../status/sample.ts";
 
@@ -57,9 +58,7 @@ test("aliases prints, refuses what is no zone, and sends nothing on a dry run", 
   assert.match((await node.clusterd("aliases", "--update", "--zone", "example.net", "--dry-run")).out, /send\n\nNothing was sent\./);
 });
 
-const lacking = ["named", "nsupdate", "dig", "unshare"].filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
-
-test("a real name server takes the update: old addresses go, others stay", { skip: process.getuid?.() !== 0 ? "needs root for a network of its own" : lacking.length > 0 ? `needs ${lacking.join(", ")} (Debian packages bind9, bind9-dnsutils)` : false }, async () => {
+test("a real name server takes the update: old addresses go, others stay", { skip: needsRoot("for a network of its own") || lacks("named", "nsupdate", "dig") }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "clusterd-named-"));
   writeFileSync(join(folder, "zone"), "$TTL 60\n@ IN SOA ns.example.net. root.example.net. 1 60 60 60 60\n@ IN NS ns.example.net.\nns IN A 127.0.0.1\nwww IN A 10.9.9.9\nother IN A 10.9.9.8\n");
   writeFileSync(join(folder, "named.conf"), `options { directory "${folder}"; pid-file none; listen-on port 5353 { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; };\ncontrols { };\nkey cluster { algorithm hmac-sha256; secret "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="; };\nzone "example.net" { type primary; file "${folder}/zone"; allow-update { key cluster; }; };\n`);
