@@ -91,8 +91,7 @@ export class Driver {
 
   /** A sound new configuration, between two events. */
   reconfigure(config: CoreConfig): void {
-    this.#state = { ...this.#state, config };
-    this.run();
+    this.happened({ kind: "configured", config });
   }
 
   #arm(): void {

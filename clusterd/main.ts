@@ -14,6 +14,7 @@ import type { Config } from "./config/config.ts";
 import { formatProblem, loadConfig } from "./config/load.ts";
 import { coreConfigOf } from "./core-config.ts";
 import type { Effect, Heartbeat, Index, Verb } from "./core/model.ts";
+import { inContact } from "./core/liveness.ts";
 import { summaryOf } from "./core/summary.ts";
 import { begin } from "./core/step.ts";
 import { createWitnessClient, type WitnessClient } from "./arbiter/witness-client.ts";
@@ -137,6 +138,7 @@ class Daemon {
       journal: before.ok ? before.record : null, fresh: !before.ok && before.missing,
     }));
     this.#driver = driver;
+    if (resumed !== null) driver.reconfigure(core);
     const guards = this.#network.guards();
     driver.happened({ kind: "guard", present: guards.deadman, reason: guards.deadman ? "" : "the dead-man process did not start" });
     this.#links = createLinks(this.#config, keys, this.#log, (link, beat, wall) => driver.happened({ kind: "heard", link, beat, wall }),
@@ -264,8 +266,8 @@ class Daemon {
     const loaded = loadConfig(WHO);
     const refusal = !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
       : JSON.stringify(loaded.config.nodes) !== JSON.stringify(this.#config.nodes) || loaded.config.cluster.name !== this.#config.cluster.name
-        || JSON.stringify(loaded.config.cluster.witness) !== JSON.stringify(this.#config.cluster.witness)
-        ? "the NICs, addresses or names of the nodes, or the witness, have changed: that needs a restart of clusterd" : null;
+        || !sameArbiter(loaded.config, this.#config) || loaded.config.cluster.timing.release < this.#config.cluster.timing.release
+        ? "the NICs, addresses or names of the nodes, the reference hosts or the witness have changed, or the release time is shorter: that needs a restart of clusterd" : null;
     this.#problem = refusal;
     if (refusal !== null || !loaded.ok) {
       this.#log.error("configuration.refused", { because: refusal ?? "" });
@@ -276,15 +278,19 @@ class Daemon {
     this.#services.use(loaded.config);
     this.#notifier = createNotifier(loaded.config.cluster.notify, this.#log);
     this.#driver?.reconfigure(coreConfigOf(loaded.config));
+    const waits = this.#driver?.state.awaited == null ? "" : "; until the other node has it too, the more cautious of old and new times count";
     this.#log.info("configuration.loaded", { digest: loaded.config.digest });
     this.#news();
-    return { ok: true, text: `configuration ${loaded.config.digest} is in force` };
+    return { ok: true, text: `configuration ${loaded.config.digest} is in force${waits}` };
   }
 
   /** For an upgrade: becomes the next daemon without letting go. What is held stays up until its lease ends, unless that one goes on before. */
   async #restart(driver: Driver): Promise<ControlAnswer> {
     const loaded = loadConfig(WHO);
     if (!loaded.ok) return { ok: false, text: `the next daemon could not start with this configuration:\n${loaded.problems.map(formatProblem).join("\n")}` };
+    // The peer may count on the old reference hosts until it has heard that ours are others.
+    if (!sameArbiter(loaded.config, this.#config) && !inContact(driver.state))
+      return { ok: false, text: "the reference hosts or the witness have changed, and the other node cannot be told: not while it is unreachable" };
     await leaseRenewed(driver);
     const refusal = leaveForRestart(driver.state);
     if (refusal !== null) return { ok: false, text: refusal };
@@ -314,6 +320,9 @@ class Daemon {
     process.exit(0);
   }
 }
+
+const sameArbiter = ({ cluster: one }: Config, { cluster: other }: Config): boolean =>
+  JSON.stringify([one.references, one.witness]) === JSON.stringify([other.references, other.witness]);
 
 /** Waits, at most a quarter of a second, until what is held has just been renewed: so the next daemon has the whole lease to start in. */
 async function leaseRenewed(driver: Driver): Promise<void> {

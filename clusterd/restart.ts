@@ -15,7 +15,7 @@ import type { Kept } from "./takeover/takeover.ts";
 
 const FILE = `${RUN}/restart.state`;
 /** Grows with every change of the state's shape: another version's state is not understood. */
-const SHAPE = 6;
+const SHAPE = 8;
 /** Leases are shorter in every profile; older files are of another life. */
 const LONGEST = 10_000;
 const AT_REST = new Set(["waiting", "standby", "owner"]);
@@ -48,7 +48,7 @@ export function decodeState(bytes: Buffer): State | null {
   }
 }
 
-/** The state that a daemon left here moments ago, for this configuration; null when there is none. It is taken once. */
+/** The state that a daemon left here moments ago, for this pair, with the configuration that it had; null when there is none. It is taken once. */
 export function takeRestart(config: CoreConfig): State | null {
   try {
     const bytes = readFileSync(FILE);
@@ -57,7 +57,7 @@ export function takeRestart(config: CoreConfig): State | null {
     if (state === null || state.config.cluster !== config.cluster || state.config.self !== config.self) return null;
     const age = monotonicNow() - state.now;
     // Younger than now: of the boot before, where /run outlives it.
-    return age >= 0 && age < LONGEST ? { ...state, config } : null;
+    return age >= 0 && age < LONGEST ? state : null;
   } catch {
     return null;
   }

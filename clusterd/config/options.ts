@@ -48,7 +48,7 @@ export const CLUSTER = {
   scheduler: optional(kind.choice("cron", "builtin"), "cron", "cron", "cron", "Who starts the lines of the crontab file: the system's cron, or the mirror process itself.", "builtin where there is no cron; never both."),
   notify: optional(kind.command, [] as readonly string[], "nobody is told", "/usr/local/sbin/tell-admin clusterd", "A program that is told of takeovers, lost links and failed runs.", "The event and its reason follow as further words."),
   port: optional(kind.integer(1, 1023), 694, "694", "694", "UDP port of the heartbeats.", "The same on both nodes, open between them on the private link and on the LAN. Below 1024, so that no ordinary user can listen there in our place."),
-  serial_baud: optional(kind.baud, 115_200, "115200", "115200", "Speed of the serial line, where the node files name a SERIAL_DEVICE.", "As fast as cable and ports allow: a heartbeat takes 14 ms at 115200 and 85 ms at 19200, and its answer as long."),
+  serial_baud: optional(kind.baud, 115_200, "115200", "115200", "Speed of the serial line, where the node files name a SERIAL_DEVICE.", "As fast as cable and ports allow: a heartbeat takes 14 ms at 115200 and 86 ms at 19200, and its answer as long."),
   ssh_port: optional(kind.integer(1, 65535), 22, "22", "22", "TCP port of the other node's sshd, for mirroring and for questions between the nodes."),
   offset_limit: optional(kind.duration, 1000, "1s", "1s", "How far the two clocks may be apart before there is an alarm and mirror runs are refused."),
   kernel_lease: optional(kind.choice("auto", "yes", "no"), "auto", "auto", "auto", "Whether the kernel too keeps an identity silent whose lease is over (nftables egress, Linux 5.16 or newer).", "auto: where it can; yes: do not start without."),

@@ -3,8 +3,8 @@
 import type { WallTime } from "../base/time.ts";
 import { arbiterInterval, holds } from "./lease.ts";
 import { roundTolerance } from "./signals.ts";
-import type { Heartbeat, IdentityBeat, Index } from "./model.ts";
-import type { State } from "./state.ts";
+import { CLAIM_PARTS, type Heartbeat, type IdentityBeat, type Index } from "./model.ts";
+import type { Claim, State } from "./state.ts";
 
 /** Does the peer have every version of this identity's files, as far as the owner knows? */
 export function peerInSync(state: State, identity: Index): boolean {
@@ -14,15 +14,21 @@ export function peerInSync(state: State, identity: Index): boolean {
 }
 
 function identityBeat(state: State, identity: Index): IdentityBeat {
-  const { role, record, pending, handover, heldUntil, moved } = state.holdings[identity];
+  const { role, record, pending, claim, handover, heldUntil, moved } = state.holdings[identity];
   const offered = role === "offering" && pending === null && handover !== null && record.offered === handover.offer;
   return {
     role, epoch: record.epoch, owner: record.owner, offer: offered ? record.offered : 0,
     stale: record.stale, locked: record.locked, promised: record.promised,
     // Said from the moment it may be on disk until it surely is not: the peer keeps its promise for so long.
     standing: record.standing || pending?.record.standing === true,
-    inSync: holds(state.holdings[identity]) && peerInSync(state, identity), held: heldUntil > state.now, moved,
+    inSync: holds(state.holdings[identity]) && peerInSync(state, identity),
+    claimed: claim === null ? 0 : partsGone(state, claim), held: heldUntil > state.now, moved,
   };
+}
+
+/** A witness that grants knows that the owner's lease is over: what it has not granted yet ends at no foreseeable time. */
+function partsGone({ now, config: { timing, witness } }: State, { startedAt }: Claim): number {
+  return witness ? 0 : Math.min(CLAIM_PARTS, Math.ceil(((now - startedAt) / timing.claim) * CLAIM_PARTS));
 }
 
 /** Reference hosts that answered lately, for the peer's judgement; 255 = none were asked lately. */

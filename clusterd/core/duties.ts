@@ -26,7 +26,7 @@ export function duties(context: Context): void {
   answerClaims(context);
   keepalive(context);
   askReferences(context);
-  askWitness(context.state, context.effects, arbiterInterval(context.state));
+  if (context.state.config.witness) askWitness(context.state, context.effects, arbiterInterval(context.state));
   probe(context);
   renew(context);
   leave(context);
@@ -103,9 +103,12 @@ function renew({ state, effects }: Context): void {
     const holding = state.holdings[identity];
     if (!hasLease(holding)) continue;
     holding.leaseUntil = Math.max(holding.leaseUntil, leaseEnd(state, holding));
-    if (!holds(holding) || holding.leaseUntil - holding.leaseTold < grain) continue;
-    holding.leaseTold = holding.leaseUntil;
-    effects.push({ kind: "lease", identity, until: holding.leaseUntil, ackedAt: holding.leaseUntil - state.config.timing.lease });
+    // While the peer claims, dead-man and kernel let go before its claim ends, also if we freeze before we yield.
+    const until = Math.min(holding.leaseUntil, holding.claimHeard?.yieldAt ?? Infinity);
+    const longer = until - holding.leaseTold;
+    if (!holds(holding) || (longer >= 0 && longer < grain)) continue;
+    holding.leaseTold = until;
+    effects.push({ kind: "lease", identity, until, ackedAt: until - state.config.timing.lease });
   }
 }
 

@@ -3,15 +3,25 @@
 import { peerInSync } from "./beat.ts";
 import { inContact, linksOf, linkState, mayGoAlone, sameConfiguration } from "./liveness.ts";
 import { isMajority } from "./lease.ts";
-import type { Index } from "./model.ts";
+import type { IdentityRecord, Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
 import { nicOf, peerCarrier } from "./signals.ts";
 import { otherOf, type Holding, type State } from "./state.ts";
 import { hasArbiter, isOutdated } from "./witness.ts";
 
+/** What counts while a change is on its way to the disk: of both records the more cautious. */
+function cautious({ record, pending }: Holding): IdentityRecord {
+  if (pending === null) return record;
+  const next = pending.record;
+  return {
+    ...next, stale: record.stale || next.stale, locked: record.locked || next.locked, promised: record.promised || next.promised,
+    standing: record.standing && next.standing,
+  };
+}
+
 /** Why this node must not own the identity, whoever asks short of `force-own`; null = it could. */
 export function ownObstacle(state: State, identity: Index): string | null {
-  const { record } = state.holdings[identity];
+  const record = cautious(state.holdings[identity]);
   const { config } = state;
   if (state.failed !== null) return `this node has failed: ${state.failed}`;
   if (state.leaving !== null) return "this node is leaving";
@@ -26,7 +36,8 @@ export function ownObstacle(state: State, identity: Index): string | null {
 
 /** Why this node must not claim the identity now, in words that also say what would help; null = it may. */
 export function claimObstacle(state: State, identity: Index): string | null {
-  const { record, uncertain, heldUntil } = state.holdings[identity];
+  const { uncertain, heldUntil } = state.holdings[identity];
+  const record = cautious(state.holdings[identity]);
   const { config } = state;
   const wasOwner = record.owner === config.self;
   const obstacle = ownObstacle(state, identity);
@@ -99,7 +110,7 @@ export function emergencyObstacle(state: State, identity: Index): string | null 
   return null;
 }
 
-type Guard = (state: State, holding: Holding, identity: Index) => boolean;
+export type Guard = (state: State, holding: Holding, identity: Index) => boolean;
 
 export const GUARDS = {
   otherwise: () => true,
@@ -108,8 +119,10 @@ export const GUARDS = {
   "nobody-to-ask": (state, holding, identity) =>
     !hasArbiter(state.config) && state.config.fence === null && mayGoAlone(state) && !holding.record.promised && holding.heldUntil <= state.now && ownObstacle(state, identity) === null,
   "could-own": (state, _holding, identity) => ownObstacle(state, identity) === null,
-  "standing-vote": (state, holding, identity) =>
-    holding.record.standing && holding.record.owner === state.config.self && claimObstacle(state, identity) === null,
+  "standing-vote": (state, holding, identity) => {
+    const { standing, owner } = cautious(holding);
+    return standing && owner === state.config.self && claimObstacle(state, identity) === null;
+  },
   "peer-should-own": (state, _holding, identity) =>
     sameConfiguration(state) === true && state.peer.beat?.identities[identity].role === "standby" &&
     preferredOwner(state, identity) === otherOf(state.config.self),

@@ -32,7 +32,8 @@ export const aloneAfter = (state: State): Duration => 2 * (state.config.timing.d
 export function wasSurelyAlone(state: State): boolean {
   if (state.config.witness) return true;
   const { agreedAt } = state.references;
-  return state.peer.contactAt !== NEVER && agreedAt - state.peer.contactAt >= aloneAfter(state) * 1.03;
+  // From the last word heard, not from the last exchange: the peer may have had our answer to it, and counts from there.
+  return state.peer.heardAt !== NEVER && agreedAt - state.peer.heardAt >= aloneAfter(state) * 1.03;
 }
 
 /** Policy `availability`: an owner that lost only its votes (the peer died, later the arbiter went too) stays. Whoever lost both at once lets go

@@ -68,6 +68,9 @@ export interface JournalRecord {
 
 // ---- heartbeats ------------------------------------------------------------------------------------------------
 
+/** So many parts has a claim: one byte. */
+export const CLAIM_PARTS = 255;
+
 /** What one node says of one identity in each heartbeat. */
 export interface IdentityBeat {
   readonly role: Role;
@@ -82,6 +85,8 @@ export interface IdentityBeat {
   readonly standing: boolean;
   /** Owner only: the receiver has every version (its last resynchronisation is complete at this epoch). */
   readonly inSync: boolean;
+  /** How much of its claim is gone, in parts of CLAIM_PARTS, rounded up; 0 = none is under way. */
+  readonly claimed: number;
   /** Held down after repeated trips or a failed raise: grant it nothing now. A person's handover is taken all the same. */
   readonly held: boolean;
   /** Of a home: a person moved it away from here, so it does not come back by itself. */
@@ -182,6 +187,8 @@ export type CoreEvent =
   | { readonly kind: "own-mac-heard"; readonly at: Instant; readonly identity: Index }
   /** The dead-man process is not there (any more); without it nothing is owned. */
   | { readonly kind: "guard"; readonly at: Instant; readonly present: boolean; readonly reason: string }
+  /** A sound new configuration was read. */
+  | { readonly kind: "configured"; readonly at: Instant; readonly config: CoreConfig }
   | { readonly kind: "command"; readonly at: Instant; readonly id: number; readonly verb: Verb; readonly identity: Index | null };
 
 // ---- effects ---------------------------------------------------------------------------------------------------

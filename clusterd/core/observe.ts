@@ -3,9 +3,10 @@
 // Heartbeats are believed from one boot of the peer at a time, in rising order of their sequence numbers. A new boot is
 // believed once it has answered one of our own recent heartbeats, so nothing recorded earlier can pass for it. No clocks.
 
+import { configure, settleConfiguration } from "./configure.ts";
 import { isMajority } from "./lease.ts";
 import { isSilent, stallBetween } from "./liveness.ts";
-import { LINKS, type CoreEvent, type Heartbeat, type Index, type LinkName, type Role } from "./model.ts";
+import { CLAIM_PARTS, LINKS, type CoreEvent, type Heartbeat, type Index, type LinkName, type Role } from "./model.ts";
 import { NEVER, type Holding, type State } from "./state.ts";
 import { noteFence } from "./fence.ts";
 import { countWitness } from "./witness.ts";
@@ -38,6 +39,7 @@ export function observe(state: State, event: CoreEvent): boolean {
     case "persisted": confirm(state, event.write); break;
     case "services-started": state.holdings[event.identity].services = event.ok ? "started" : "failed"; break;
     case "services-stopped": state.holdings[event.identity].services = event.ok ? "stopped" : "failed"; break;
+    case "configured": configure(state, event.config); break;
     case "carrier": noteCarrier(state, event); break;
     case "guard": state.guard = { present: event.present, reason: event.reason }; break;
     case "in-sync": noteSync(state, event); break;
@@ -71,6 +73,7 @@ function hear(state: State, beat: Heartbeat, link: LinkName, wall: number): bool
   peer.heardWall = wall;
   peer.beat = beat;
   peer.left = beat.leaving;
+  settleConfiguration(state);
   countEcho(state, beat);
   for (const identity of [0, 1] as const) noticeClaim(state, state.holdings[identity], identity);
   return true;
@@ -94,20 +97,28 @@ function countEcho(state: State, beat: Heartbeat): void {
   if (beat.echo === null || beat.echo.boot !== state.boot) return;
   const moment = sentAt(state, beat.echo.seq);
   if (moment === NEVER) return;
-  if (moment > state.peer.echoedAt) {
-    state.peer.echoedAt = moment;
-    state.peer.contactAt = state.now;
-  }
+  if (moment > state.peer.echoedAt) state.peer.echoedAt = moment;
   for (const identity of [0, 1] as const)
     if (!contests(beat.identities[identity].role)) state.holdings[identity].ackedAt = Math.max(state.holdings[identity].ackedAt, moment);
 }
 
 function noticeClaim(state: State, holding: Holding, identity: Index): void {
-  const role = state.peer.beat?.identities[identity].role;
+  const said = state.peer.beat?.identities[identity];
   // Its last word before the raise: objecting comes too late, whatever we have said meanwhile.
-  const complete = role === "acquiring";
-  if (role !== "claiming" && !complete) holding.claimHeard = null;
-  else if (holding.claimHeard === null || complete) holding.claimHeard = { at: state.now, askedAt: null, complete };
+  const complete = said?.role === "acquiring";
+  if (said === undefined || (said.role !== "claiming" && !complete)) {
+    holding.claimHeard = null;
+    return;
+  }
+  const heard = holding.claimHeard;
+  const yieldAt = Math.min(heard?.yieldAt ?? Infinity, complete ? state.now : claimEnd(state, said.claimed) - state.config.timing.release);
+  if (heard === null || complete) holding.claimHeard = { askedAt: null, yieldAt, complete };
+  else if (yieldAt < heard.yieldAt) holding.claimHeard = { ...heard, yieldAt };
+}
+
+/** When the peer's claim is over at the earliest, by how much of it was gone when it said so and two keepalives for the way. */
+function claimEnd({ now, config: { timing } }: State, claimed: number): number {
+  return now + timing.claim * (1 - claimed / CLAIM_PARTS) - 2 * timing.keepalive;
 }
 
 function countReferences(state: State, event: Of<"references">): void {

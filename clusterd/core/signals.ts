@@ -52,9 +52,10 @@ export const TESTS: Readonly<Record<Condition, Test>> = {
     return said !== undefined && said.epoch > (holding.pending?.record ?? holding.record).epoch;
   },
   unheard: (state, holding) => {
-    if (holding.claimHeard?.complete === true) return true;
-    const asked = holding.claimHeard?.askedAt ?? null;
-    return asked !== null && state.peer.echoedAt < asked && state.now - asked >= state.config.timing.unheard;
+    if (holding.claimHeard === null) return false;
+    const { askedAt, yieldAt, complete } = holding.claimHeard;
+    if (complete || askedAt === null) return complete || state.now >= yieldAt;
+    return state.peer.echoedAt < askedAt && state.now >= Math.min(askedAt + state.config.timing.unheard, yieldAt);
   },
   "peer-silent": (state) => isSilent(state) && patienceIsOver(state),
   "claim-broken": (state, holding) =>

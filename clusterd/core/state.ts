@@ -22,8 +22,6 @@ export interface Peer {
   hello: { readonly boot: string; readonly seq: number } | null;
   /** When we sent the newest heartbeat that the peer echoed: we were heard at least until then. */
   echoedAt: Instant;
-  /** When we last heard such an echo: the last two-way contact as we see it. */
-  contactAt: Instant;
   /** It said good-bye; its silence is no death. */
   left: boolean;
   /** When each link was last heard, and the highest sequence number on it: a slow line brings what is known already. */
@@ -77,8 +75,9 @@ export interface Holding {
   leaseTold: Instant;
   claim: Claim | null;
   handover: Handover | null;
-  /** Our first heartbeat after we heard the peer claim what we own; null while it does not. */
-  claimHeard: { readonly at: Instant; readonly askedAt: Instant | null; readonly complete: boolean } | null;
+  /** The peer claims what we own: our first heartbeat after we heard it, when we must have begun to let go unless that was heard,
+   *  and whether the claim is over already; null while it does not. */
+  claimHeard: { readonly askedAt: Instant | null; readonly yieldAt: Instant; readonly complete: boolean } | null;
   /** In memory only: we let go without knowing who owns now; talk to the peer (or be surely alone) before claiming. */
   uncertain: boolean;
   /** Takes nothing before this moment: hold-down after trips and failed raises. */
@@ -100,7 +99,9 @@ export interface Holding {
 }
 
 export interface State {
-  readonly config: CoreConfig;
+  config: CoreConfig;
+  /** Loaded, and not in force in full before the peer has it too (configure.ts). */
+  awaited: CoreConfig | null;
   readonly boot: string;
   now: Instant;
   wall: WallTime;
@@ -147,10 +148,10 @@ const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holdin
 
 export function initialState(config: CoreConfig, boot: string, at: Instant, wall: WallTime, records: readonly [IdentityRecord, IdentityRecord]): State {
   return {
-    config, boot, now: at, wall, startedAt: at, wokeAt: at, stalls: { count: 0, worst: 0 }, seq: 0, nextBeatAt: at,
+    config, awaited: null, boot, now: at, wall, startedAt: at, wokeAt: at, stalls: { count: 0, worst: 0 }, seq: 0, nextBeatAt: at,
     sentAt: Array.from({ length: SENT_REMEMBERED }, () => NEVER), write: 0,
     peer: {
-      boot: null, seq: 0, heardAt: NEVER, aliveSince: NEVER, heardWall: 0, beat: null, hello: null, echoedAt: NEVER, contactAt: NEVER, left: false,
+      boot: null, seq: 0, heardAt: NEVER, aliveSince: NEVER, heardWall: 0, beat: null, hello: null, echoedAt: NEVER, left: false,
       links: { private: NEVER, lan: NEVER, serial: NEVER }, linkSeq: { private: 0, lan: 0, serial: 0 },
     },
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },

@@ -5,7 +5,7 @@
 
 import { ACTIONS, type Scene } from "./actions.ts";
 import { duties } from "./duties.ts";
-import { GUARDS } from "./guards.ts";
+import { GUARDS, type Guard } from "./guards.ts";
 import { ROLES, type CoreConfig, type CoreEvent, type Effect, type IdentityRecord, type Index, type Role } from "./model.ts";
 import { observe, passTime } from "./observe.ts";
 import { CONDITIONS, outcomesOf, TESTS, type Condition, type Signal } from "./signals.ts";
@@ -62,12 +62,12 @@ interface Watch {
   readonly condition: Condition;
   readonly place: number;
   readonly holds: (typeof TESTS)[Condition];
-  readonly rows: readonly Row[];
+  readonly rows: readonly { readonly row: Row; readonly applies: Guard }[];
 }
 
 const watchesOf = (role: Role): readonly Watch[] => CONDITIONS.flatMap((condition, place) => {
   const cell: Cell = TABLE[role][condition];
-  return "ignored" in cell ? [] : [{ condition, place, holds: TESTS[condition], rows: cell }];
+  return "ignored" in cell ? [] : [{ condition, place, holds: TESTS[condition], rows: cell.map((row) => ({ row, applies: GUARDS[row.when] })) }];
 });
 
 /** By role, the conditions that its part of the table does not ignore: the others need not be looked at. */
@@ -81,7 +81,11 @@ function watch(state: State, effects: Effect[], event: CoreEvent, identity: Inde
     const { condition, place, holds, rows } = watched[next] as Watch;
     if (!holds(state, holding, identity)) continue;
     const { role } = holding;
-    take(state, effects, event, identity, condition, firstOf(rows, state, identity));
+    for (const { row, applies } of rows) {
+      if (!applies(state, holding, identity)) continue;
+      take(state, effects, event, identity, condition, row);
+      break;
+    }
     if (holding.role === role) continue;
     watched = WATCHED[holding.role];
     next = watched.filter((each) => each.place <= place).length - 1;
@@ -90,12 +94,13 @@ function watch(state: State, effects: Effect[], event: CoreEvent, identity: Inde
 
 /** Looks the signal up for the identity's role and takes the first row whose guard holds. */
 function follow(state: State, effects: Effect[], event: CoreEvent, identity: Index, signal: Signal): void {
-  take(state, effects, event, identity, signal, rowFor(state, identity, signal));
+  const row = rowFor(state, identity, signal);
+  if (row !== null) take(state, effects, event, identity, signal, row);
 }
 
-function take(state: State, effects: Effect[], event: CoreEvent, identity: Index, signal: Signal, row: Row | null): void {
+function take(state: State, effects: Effect[], event: CoreEvent, identity: Index, signal: Signal, row: Row): void {
   const holding = state.holdings[identity];
-  if (row === null || (row.to === holding.role && row.do.length === 0)) return;
+  if (row.to === holding.role && row.do.length === 0) return;
   const from: Role = holding.role;
   const scene: Scene = { state, holding, identity, event, effects };
   if (row.to !== from) {
@@ -120,11 +125,6 @@ function tellOnce({ holding, effects, identity, event }: Scene, told: string, ro
 /** The row that the table has for this situation; null when the signal is ignored. Also what `clusterd explain` asks. */
 export function rowFor(state: State, identity: Index, signal: Signal): Row | null {
   const cell: Cell = TABLE[state.holdings[identity].role][signal];
-  return "ignored" in cell ? null : firstOf(cell, state, identity);
-}
-
-function firstOf(rows: readonly Row[], state: State, identity: Index): Row | null {
-  for (const row of rows) if (row.when === "otherwise" || GUARDS[row.when](state, state.holdings[identity], identity)) return row;
-  return null;
+  return "ignored" in cell ? null : cell.find((row) => GUARDS[row.when](state, state.holdings[identity], identity)) ?? null;
 }
 

@@ -140,7 +140,7 @@ export const TABLE = {
     ...NOTHING_UP, ...NO_CLAIM, ...NO_RAISE, ...NO_RELEASE, ...NO_PASS, ...SERVICE_NEWS, ...NO_SOLO,
     ...ignore("the epoch is being written; what follows decides", "peer-silent", "contact", "peer-heard", "offer"),
     "peer-newer": [row("otherwise", "standby", ["adopt", "send"], "the peer knows an epoch newer than the one being written")],
-    "lease-over": [row("otherwise", "standby", ["doubt", "send"], "the votes ran out before the epoch was on disk", "warn")],
+    "lease-over": [row("otherwise", "standby", ["send"], "the votes ran out before the epoch was on disk: nothing was raised, the claim may begin anew", "warn")],
     persisted: [row("otherwise", "raising", ["raise"], "the epoch is on disk: raise the identity")],
     "persist-failed": FAIL,
     "hand-over": [row("otherwise", "acquiring", ["answer-busy"], "a takeover is under way")],

@@ -10,7 +10,10 @@ export function nextWake(state: State): Instant {
   for (const holding of state.holdings) {
     if (hasLease(holding)) wake = earlier(state, wake, holding.leaseUntil);
     wake = earlier(state, wake, holding.heldUntil);
-    if (holding.claimHeard?.askedAt != null) wake = earlier(state, wake, holding.claimHeard.askedAt + timing.unheard);
+    if (holding.claimHeard !== null) {
+      const { askedAt, yieldAt } = holding.claimHeard;
+      wake = earlier(state, wake, askedAt === null ? yieldAt : Math.min(askedAt + timing.unheard, yieldAt));
+    }
     if (holding.claim === null) continue;
     wake = earlier(state, wake, holding.claim.startedAt + timing.claim);
     wake = earlier(state, wake, holding.claim.probeAt);

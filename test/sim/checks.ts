@@ -40,7 +40,8 @@ export class Checks implements Watcher {
   changes = 0;
   unknowing = 0;
   readonly #world: World;
-  readonly #timing: Timing;
+  /** Of all that was ever loaded, what allows most. */
+  #timing: Timing;
   readonly #highest: [number, number][] = [[0, 0], [0, 0]];
   readonly #owners: [Map<number, Index>, Map<number, Index>] = [new Map(), new Map()];
   readonly #journals: [Host["journal"], Host["journal"]] = [null, null];
@@ -92,6 +93,14 @@ export class Checks implements Watcher {
     this.#diskLied[node] = true;
     const { journal } = this.#world.hosts[node];
     for (const identity of BOTH) this.#highest[node]![identity] = journal?.identities[identity].epoch ?? 0;
+  }
+
+  retimed(timing: Timing): void {
+    const old = this.#timing;
+    this.#timing = {
+      ...old, lease: Math.max(old.lease, timing.lease), release: Math.max(old.release, timing.release), deadtime: Math.max(old.deadtime, timing.deadtime),
+      initdead: Math.max(old.initdead, timing.initdead), keepalive: Math.max(old.keepalive, timing.keepalive), claim: Math.min(old.claim, timing.claim),
+    };
   }
 
   machineThawed(): void {
@@ -199,6 +208,9 @@ export class Checks implements Watcher {
   }
 
   raising(host: Host, { identity, epoch }: Effect & { kind: "raise" }): void {
+    const { soloBoot, witness } = host.config;
+    if (soloBoot === "allow" && !witness && host.state?.peer.boot === null && this.#world.hosts[otherOf(host.index)].state !== null)
+      this.leavesTheModel("solo_boot = allow: a node that never heard its peer went on alone while that lived");
     const kept = host.journal?.identities[identity];
     if (!this.#diskLied[host.index] && (kept?.epoch !== epoch || kept.owner !== host.index)) this.violate("I3", `${host.index} raises identity ${identity} at epoch ${epoch}, which is not on its disk`);
   }
@@ -206,6 +218,8 @@ export class Checks implements Watcher {
   told({ node, event, identity, because }: Told): void {
     if (because === "") this.violate("why", `${event} without a reason`);
     if (identity === null) return;
+    if (event.startsWith("hold.") && because.includes("stays here") && this.#world.hosts[otherOf(node)].state !== null)
+      this.leavesTheModel("policy availability: an owner without votes stayed while its peer lived");
     if (event === "identity.acquiring") this.#ground(node, identity, because);
     if (event === "identity.owner") this.#moved(node, identity);
   }
@@ -235,8 +249,7 @@ export class Checks implements Watcher {
     const world = this.#world;
     const { now } = world;
     const survivor = otherOf(dead);
-    const { state, rate } = world.hosts[survivor];
-    const { deadtime, claim, keepalive } = this.#timing;
+    const { state, rate, config: { timing: { deadtime, claim, keepalive } } } = world.hosts[survivor];
     const calm = this.#isCalm();
     this.troubled(0);
     // With a fence it takes as long as the agent takes, or a person.

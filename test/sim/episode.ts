@@ -10,7 +10,7 @@ import { summaryOf } from "../../clusterd/core/summary.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { FAULTS } from "./faults.ts";
 import { random, type Random } from "./random.ts";
-import { coreConfig } from "./setting.ts";
+import { coreConfig, SLOW, TIGHT } from "./setting.ts";
 import { Weather } from "./weather.ts";
 import { World, type Told } from "./world.ts";
 
@@ -51,14 +51,9 @@ interface Planned {
 
 const SETTLED = 5_000;
 const FAULTS_UNTIL = 120_000;
-const PEACE_UNTIL = 205_000;
+const PEACE_UNTIL = 200_000;
 const END = 240_000;
 const BOTH = [0, 1] as const;
-
-/** As in reliability.md §2.4. */
-const SLOW: Timing = { keepalive: 500, warntime: 1000, deadtime: 2000, initdead: 9000, lease: 5000, release: 1000, unheard: 1500, claim: 6400, holdDown: 5000 };
-/** As close to the inequalities of config/timing.ts as they allow. */
-const TIGHT: Timing = { ...PROFILES.balanced, deadtime: 200, lease: 500, release: 100, unheard: 413, claim: 613, initdead: 813 };
 
 function drawTiming(chance: Random): Timing {
   const drawn = chance.next();
@@ -141,13 +136,15 @@ export function runEpisode(seed: number, { changes = {}, faults: count = 8, outs
 function settle(world: World, checks: Checks, note: (text: string) => void): void {
   for (const index of BOTH) {
     const host = world.hosts[index];
-    if (host.state === null || host.state.failed !== null) {
+    // Whatever was loaded on one node only is now on both.
+    if (host.state === null || host.state.failed !== null || host.state.config.digest !== world.hosts[1].config.digest || host.state.config.timing !== world.hosts[1].config.timing) {
+      host.config = { ...world.hosts[1].config, self: index };
       note(`a person starts the daemon of ${index}`);
       world.powerOff(index);
       world.boot(index);
     }
   }
-  world.run(Math.max(2000, 12 * world.hosts[0].config.timing.keepalive));
+  world.run(10_000);
   for (const identity of BOTH) {
     if (world.speakers(identity).length > 0) continue;
     const waiting = BOTH.map((index) => waitsFor(world, index, identity));

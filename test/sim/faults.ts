@@ -7,6 +7,7 @@ import { otherOf } from "../../clusterd/core/state.ts";
 import type { Checks } from "./checks.ts";
 import { damageJournal, type Host } from "./host.ts";
 import type { Random } from "./random.ts";
+import { TIMINGS } from "./setting.ts";
 import type { Gust, Weather } from "./weather.ts";
 import type { World } from "./world.ts";
 
@@ -347,6 +348,22 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     checks.personSpoke(index);
     world.command(index, verb, identity);
     return `${verb} ${identity} on ${index}`;
+  } },
+  /** The files change on one node, then on the other; each is told by SIGHUP or by a restart, the second one late. */
+  reload: { strike: ({ world, checks }, chance, duration) => {
+    const first = node(chance);
+    const timing = chance.pick(TIMINGS);
+    const changes = { timing, digest: chance.int(2 ** 32).toString(16).padStart(16, "0") };
+    const load = (index: Index): void => {
+      checks.personSpoke(index);
+      const needsRestart = timing.release < world.hosts[index].guardTime;
+      world.configure(index, changes, !needsRestart);
+      if (needsRestart || chance.chance(0.3)) world.restart(index, chance.between(150, 700));
+    };
+    checks.retimed(timing);
+    load(first);
+    world.schedule(duration, () => load(otherOf(first)));
+    return `keepalive ${timing.keepalive} ms, lease ${timing.lease} ms, claim ${timing.claim} ms loaded on ${first}, later on the other`;
   } },
   leave: { strike: (scene, chance, duration) => {
     const index = node(chance);

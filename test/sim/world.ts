@@ -18,6 +18,7 @@ export const LEFT_OUT = [
   "the packets' bytes, their keys and replays (test/clusterd/heartbeat)",
   "frames on the LAN: a veto by ARP probe sees the true speaker, switches learn at once (test/lab)",
   "dead-man and kernel lease are one thing that never fails and always takes the whole release time",
+  "an ifdown that fails while the node yields: the guards are taken to silence it within S of the release",
   "the files themselves: of the mirror only whether the peer has every version (test/mirror)",
   "more than one daemon or machine a node, malice",
 ] as const;
@@ -123,6 +124,7 @@ export class World {
     this.#end(host);
     host.frozenUntil = 0;
     host.machineFrozen = false;
+    host.guardTime = host.config.timing.release;
     host.fsync.freeAt = this.now;
     const boot = (Math.floor(this.#random.next() * 2 ** 32) >>> 0).toString(16).padStart(32, "0");
     const fresh = host.journal === null && !host.unreadable;
@@ -202,9 +204,18 @@ export class World {
         return this.boot(index);
       }
       host.state = state;
+      host.guardTime = host.config.timing.release;
+      this.#deliver(host, { kind: "configured", at: this.local(host), config: host.config });
       this.#deliver(host, { kind: "guard", at: this.local(host), present: true, reason: "" });
     });
     return true;
+  }
+
+  /** A new configuration is on its disk; `reloads`: and SIGHUP is given, which a shorter release time refuses. */
+  configure(index: Index, changes: Partial<CoreConfig>, reloads: boolean): void {
+    const host = this.hosts[index];
+    host.config = { ...host.config, ...changes };
+    if (reloads && host.config.timing.release >= host.guardTime) this.#deliver(host, { kind: "configured", at: this.local(host), config: host.config });
   }
 
   command(index: Index, verb: Verb, identity: Index | null = null): number {
@@ -296,6 +307,9 @@ export class World {
       case "raise": return this.#raise(host, effect);
       case "release": {
         const { identity } = effect;
+        const until = host.up[identity];
+        // The guards silence it within S, whatever ifdown does.
+        if (until !== null) host.up[identity] = Math.min(until, this.now + host.guardTime / host.rate);
         if (host.releaseFails) return this.#later(host, 100, () => ({ kind: "release-failed", at: at(), identity, reason: "busy" }));
         this.#later(host, 1, () => {
           host.up[identity] = null;
@@ -394,7 +408,7 @@ export class World {
 
   /** By the guard layers: at the lease's end, at the latest after the release time. The simulation takes the worst case. */
   #silentAt(host: Host, until: number): number {
-    return (until + host.config.timing.release) / host.rate + host.missed;
+    return (until + host.guardTime) / host.rate + host.missed;
   }
 
   #send(host: Host, seq: number): void {

@@ -78,9 +78,10 @@ test("a takeover whose votes ran out while its epoch was being written is not re
   assert.equal(world.role(1, 0), "acquiring");
   world.net.references[1] = 0;
   world.run(1000);
-  assert.equal(world.role(1, 0), "standby");
+  assert.equal(world.role(1, 0), "claiming"); // once more from the beginning
   world.net.references[1] = 3;
   world.run(10_000);
+  assert.deepEqual(world.speakers(0), [1]);
 });
 
 test("an offer accepted on a slow disk is not raised after the giver has claimed back", () => {
@@ -200,4 +201,52 @@ test("a node that cannot raise its identity is granted it no second time at once
   world.freeze(0, 700);
   world.run(3000);
   assert.deepEqual(world.speakers(0), [1]);
+});
+
+/** What `from` says is lost, or comes through again. */
+function mute(world: World, from: Index, loss: 0 | 1): void {
+  for (const link of ["private", "lan"] as const) world.net.loss[link][from] = loss;
+}
+
+test("an owner that hears of a claim near its end yields in time, though the claim's last word is lost", () => {
+  const world = settled();
+  mute(world, 0, 1);
+  mute(world, 1, 1);
+  world.run(750);
+  mute(world, 1, 0);
+  world.run(60);
+  part(world, 1);
+  world.run(3000);
+  assert.deepEqual(world.speakers(0), [1]);
+});
+
+test("an owner that freezes between hearing a claim and yielding is silent before the claim ends", () => {
+  const world = settled();
+  mute(world, 0, 1);
+  world.run(400);
+  assert.equal(world.role(1, 0), "claiming");
+  world.freeze(0, 5000);
+  world.run(3000);
+  assert.deepEqual(world.speakers(0), [1]);
+});
+
+test("an owner that yields while ifdown fails is silenced by the guards", () => {
+  const world = settled();
+  world.hosts[0].releaseFails = true;
+  mute(world, 0, 1);
+  world.run(3000);
+  assert.deepEqual(world.speakers(0), [1]);
+});
+
+test("a node whose stale flag is still being written does not claim by the old record", () => {
+  const world = settled();
+  world.powerOff(0);
+  world.run(3000);
+  world.hosts[0].fsync.delay = 4000;
+  world.hosts[1].syncs = false;
+  world.boot(0);
+  world.run(1000);
+  world.powerOff(1);
+  world.run(2500);
+  assert.equal(world.role(0, 0), "standby");
 });

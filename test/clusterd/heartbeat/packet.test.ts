@@ -100,7 +100,7 @@ test("refuses a second way to write the same thing", () => {
     ["an absent echo with leftover bytes", (bytes) => { bytes[echoAt + 5] = 1; }],
     ["a presence byte that is neither 0 nor 1", (bytes) => { bytes[echoAt] = 2; }],
     ["a sender 2", (bytes) => { bytes[2] = 2; }],
-    ["a role that does not exist", (bytes) => { bytes[PACKET_SIZE - 32 - 1 - 2 * 16] = ROLES.length; }],
+    ["a role that does not exist", (bytes) => { bytes[PACKET_SIZE - 32 - 1 - 2 * 17] = ROLES.length; }],
     ["an unknown flag of the heartbeat", (bytes) => { bytes[PACKET_SIZE - 33] = 8; }],
     ["an unknown flag of an identity", (bytes) => { bytes[PACKET_SIZE - 34] = 128; }],
     ["a negative zero as time", (bytes) => { bytes.writeDoubleBE(-0, 25); }],

@@ -48,8 +48,9 @@ export const record: Field<IdentityRecord> = {
 };
 
 const identityBeat: Field<IdentityBeat> = {
-  write: (tape, { role: of, epoch, owner, offer, stale, locked, promised, standing, inSync, held }) => {
+  write: (tape, { role: of, epoch, owner, offer, claimed, stale, locked, promised, standing, inSync, held }) => {
     role.write(tape, of);
+    tape.put(claimed);
     small.write(tape, epoch);
     small.write(tape, offer);
     index.write(tape, owner);
@@ -57,11 +58,12 @@ const identityBeat: Field<IdentityBeat> = {
   },
   read: (tape) => {
     const of = role.read(tape);
+    const claimed = tape.get();
     const epoch = small.read(tape);
     const offer = small.read(tape);
     const owner = index.read(tape);
     const said = tape.get();
-    return { role: of, epoch, owner, offer, stale: bit(said, 0), locked: bit(said, 1), promised: bit(said, 2), standing: bit(said, 3), inSync: bit(said, 4), held: bit(said, 5), moved: false };
+    return { role: of, epoch, owner, offer, claimed, stale: bit(said, 0), locked: bit(said, 1), promised: bit(said, 2), standing: bit(said, 3), inSync: bit(said, 4), held: bit(said, 5), moved: false };
   },
 };
 
@@ -104,7 +106,7 @@ const claim = struct<Claim>({
   startedAt: lately, epoch: small, agreedAt: lately, rounds: list(lately), unanswered: small, probeAt: lately,
 });
 const handover = struct<Handover>({ startedAt: gone(0), planned: flag, command: gone<number | null>(null), automatic: gone(false), offer: small, letGoAt: lately });
-const claimHeard = struct<Exclude<Holding["claimHeard"], null>>({ at: gone(0), askedAt: nullable(lately), complete: flag });
+const claimHeard = struct<Exclude<Holding["claimHeard"], null>>({ askedAt: nullable(lately), yieldAt: lately, complete: flag });
 
 const holding = struct<Holding>({
   role, since: lately, sinceWall: gone(0), because: gone(""), told: gone(""), record, pending: nullable(pending), confirmed: gone(0),
@@ -129,8 +131,8 @@ function peer(self: Index): Field<Peer> {
   const from = otherOf(self);
   const heard = nullable(mark(from));
   const rest = struct<Peer>({
-    boot: gone<string | null>(null), seq: gone(0), heardAt: lately, aliveSince: lately, heardWall: gone(0), beat: nullable(HEARTBEATS[from]), hello: nullable(mark(from)), linkSeq: { write: () => {}, read: () => ({ private: 0, lan: 0, serial: 0 }) },
-    echoedAt: moment(27 * TICK), contactAt: moment(52 * TICK), left: flag,
+    boot: gone<string | null>(null), seq: gone(0), heardAt: moment(52 * TICK), aliveSince: lately, heardWall: gone(0), beat: nullable(HEARTBEATS[from]), hello: nullable(mark(from)), linkSeq: { write: () => {}, read: () => ({ private: 0, lan: 0, serial: 0 }) },
+    echoedAt: moment(27 * TICK), left: flag,
     links: { write: () => {}, read: () => ({ private: NEVER, lan: NEVER, serial: NEVER }) },
   });
   return {
@@ -145,11 +147,11 @@ function peer(self: Index): Field<Peer> {
   };
 }
 
-/** wasSurelyAlone asks how much later than the last contact the arbiter agreed: that difference is kept, also where both are long ago. */
-function contactOf({ peer: { contactAt }, references: { agreedAt } }: State, now: number): number {
+/** wasSurelyAlone asks how much later than the last word the arbiter agreed: that difference is kept, also where both are long ago. */
+function lastWordOf({ peer: { heardAt }, references: { agreedAt } }: State, now: number): number {
   const horizon = 26 * TICK;
-  if (contactAt === NEVER || contactAt >= now - horizon) return contactAt;
-  return Math.max(agreedAt, now - horizon) - Math.min(horizon, Math.max(0, agreedAt - contactAt));
+  if (heardAt === NEVER || heardAt >= now - horizon) return heardAt;
+  return Math.max(agreedAt, now - horizon) - Math.min(horizon, Math.max(0, agreedAt - heardAt));
 }
 
 const config = (self: Index): Field<CoreConfig> => {
@@ -163,7 +165,7 @@ const isSpent = ({ peer: { echoedAt } }: State, sent: number, now: number): bool
 function stateField(self: Index): Field<State> {
   const newest = (tape: Tape): Mark => tape.marks[self].at(-1) as Mark;
   const rest = struct<State>({
-    config: config(self), boot: { write: () => {}, read: (tape) => newest(tape).boot }, now: alone, wall: gone(0), startedAt: lately, wokeAt: lately,
+    config: config(self), awaited: gone<CoreConfig | null>(null), boot: { write: () => {}, read: (tape) => newest(tape).boot }, now: alone, wall: gone(0), startedAt: lately, wokeAt: lately,
     stalls: gone({ count: 0, worst: 0 }), seq: { write: () => {}, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
     sentAt: sentMoments(self), write: { write: () => {}, read: (tape) => tape.write }, peer: peer(self),
     references: struct({ askedAt: lately, agreedAt: alone, startedAt: lately, answered: small }),
@@ -177,7 +179,7 @@ function stateField(self: Index): Field<State> {
     write: (tape, of) => {
       tape.write = of.write;
       rest.write(tape, {
-        ...of, peer: { ...of.peer, contactAt: contactOf(of, tape.now) }, sentAt: of.sentAt.map((sent) => (isSpent(of, sent, tape.now) ? NEVER : sent)),
+        ...of, peer: { ...of.peer, heardAt: lastWordOf(of, tape.now) }, sentAt: of.sentAt.map((sent) => (isSpent(of, sent, tape.now) ? NEVER : sent)),
         holdings: [settled(of.holdings[0], tape.now), settled(of.holdings[1], tape.now)],
       });
     },
