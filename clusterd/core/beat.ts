@@ -26,9 +26,9 @@ function identityBeat(state: State, identity: Index): IdentityBeat {
   };
 }
 
-/** A witness that grants knows that the owner's lease is over: what it has not granted yet ends at no foreseeable time. */
-function partsGone({ now, config: { timing, witness } }: State, { startedAt }: Claim): number {
-  return witness ? 0 : Math.min(CLAIM_PARTS, Math.ceil(((now - startedAt) / timing.claim) * CLAIM_PARTS));
+/** A witness that grants, a fence that confirms, knows that the owner is silent: until then such a claim ends at no foreseeable time. */
+function partsGone({ now, config: { timing, witness, fence } }: State, { startedAt }: Claim): number {
+  return witness || fence !== null ? 0 : Math.min(CLAIM_PARTS, Math.ceil(((now - startedAt) / timing.claim) * CLAIM_PARTS));
 }
 
 /** Reference hosts that answered lately, for the peer's judgement; 255 = none were asked lately. */
