@@ -6,9 +6,9 @@
 import { randomBytes } from "node:crypto";
 import type { WallTime } from "../clusterd/base/time.ts";
 
-export const KINDS = ["normal", "final", "recovery", "restore"] as const;
+export const KINDS = ["normal", "final", "recovery", "live", "restore"] as const;
 /** normal: by schedule or hand. final: a handover's last pass. recovery: the peer has come back, and may have versions of its own.
- *  restore: a person put an older version back, on this node. */
+ *  live: changes sent while they happen. restore: a person put an older version back, on this node. */
 export type Kind = (typeof KINDS)[number];
 /** Those that one node asks of the other. */
 export type RunKind = Exclude<Kind, "restore">;

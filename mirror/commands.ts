@@ -5,13 +5,17 @@ import { KEYS } from "../clusterd/base/paths.ts";
 import { parseDuration } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
+import { askDaemon } from "../clusterd/status/control-client.ts";
 import { annotate } from "../clusterd/manual/notes.ts";
 import { addHistory } from "./history/commands.ts";
 import { isRunId } from "./backup-names.ts";
 import { approve, enter } from "./book.ts";
+import { recoveries } from "./conflicts.ts";
 import { EXAMPLES } from "./examples.ts";
 import { EXIT, EXIT_MEANINGS } from "./exit-codes.ts";
 import { ensureKeys } from "./keys.ts";
+import { jobLedger } from "./ledger.ts";
+import { liveNow } from "./live-state.ts";
 import { pass } from "./pass.ts";
 import { planRun } from "./plan.ts";
 import { lastGood, readReceived, readReport } from "./report.ts";
@@ -19,7 +23,7 @@ import type { RunReport } from "./report.ts";
 import { runJob } from "./run.ts";
 import { leftTo } from "./scheduler.ts";
 import { findJob, settings } from "./settings.ts";
-import { progressLine, runText, statusText } from "./text.ts";
+import { ledgerText, progressLine, runText, statusText } from "./text.ts";
 import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
 
 export const program = new Command("mirror")
@@ -116,10 +120,29 @@ program.command("list").description("the jobs and their paths").option("--json",
     for (const job of config.jobs) say(`${job.name} (identity ${config.nodes[job.home].name}): ${job.entries.map(({ path }) => path).join(" ")}`);
   }));
 
-program.command("status").description("each job's last good run, and what stands in the way of the next").option("--json", "one JSON object")
+program.command("status").description("each job's last good run, how its changes travel, and what stands in the way of the next run").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {
-    const rows = config.jobs.map(({ name, home }) => ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name) }));
+    const rows = config.jobs.map(({ name, home }) => ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name) }));
     say(flags.json ? JSON.stringify({ version: 1, ok: true, jobs: rows }) : statusText(rows, Date.now()));
+  }));
+
+program.command("ledger [job]").description("which paths are not on the other node yet, and since when; after a takeover: which may be stale here").option("--json", "one JSON object")
+  .action((name: string | undefined, flags: { json?: true }) => configured(async (config) => {
+    const jobs = config.jobs.filter((job) => name === undefined || job.name === name);
+    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+    const answer = await askDaemon({ ask: "status" });
+    const ledgers = jobs.map((job) => jobLedger(config, job, answer.ok ? answer.status ?? null : null, Date.now()));
+    say(flags.json ? JSON.stringify({ version: 1, ok: true, jobs: ledgers }) : ledgers.map((one) => ledgerText(one, Date.now())).join("\n"));
+  }));
+
+program.command("conflicts [job]").description("what recoveries have kept: versions of a returning node that were replaced or deleted there").option("--json", "one JSON object")
+  .action((name: string | undefined, flags: { json?: true }) => configured((config) => {
+    const jobs = config.jobs.filter((job) => name === undefined || job.name === name);
+    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+    const found = jobs.map((job) => ({ job: job.name, last: readReport(job.name)?.lastRecovery ?? null, here: recoveries(job.name) }));
+    if (flags.json) return say(JSON.stringify({ version: 1, ok: true, jobs: found }));
+    const lines = found.flatMap(({ job, last, here }) => [...(last === null || last.kept === 0 ? [] : [runText(job, last)]), ...here.map(({ folder, total, files }) => `${job}: ${total} versions of this node in ${folder}\n${files.map(({ path }) => `  ${path}`).join("\n")}`)]);
+    say(lines.length === 0 ? "no recovery has kept anything" : lines.join("\n"));
   }));
 
 program.command("approve <job> [run]").description("allow exactly the deletions that the last run stopped at, once").option("--json", "one JSON object")
@@ -150,7 +173,7 @@ program.command("setup-keys").description("make this node's mirror key, and prin
     say(flags.json ? JSON.stringify({ version: 1, ok: true, created, publicKey }) : `${publicKey}\n# ${created ? "made" : "already there"}: ${KEYS}`);
   }));
 
-program.command("daemon").description("recovers a peer that came back; runs the crontab's lines if scheduler = builtin; watches for edits that would be undone")
+program.command("daemon").description("recovers a peer that came back; sends changes while they happen; runs the crontab's lines if scheduler = builtin; watches for edits that would be undone")
   .action(async () => { await (await import("./daemon.ts")).daemon(); });
 
 program.command("receive").description("the peer's forced command (sshd starts it; not for people)");

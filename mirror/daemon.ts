@@ -1,4 +1,4 @@
-// The mirror's own process: brings a returned peer up to date, runs the schedule if there is no cron, watches for edits.
+// The mirror's own process: sends changes while they happen (live.ts), brings a returned peer up to date, runs the schedule if there is no cron, watches for edits.
 //
 // It holds no state that matters. Runs are processes of their own (`mirror pass`, `mirror run`), so this one stays small, and
 // whether a run may happen is decided there. clusterd tells of each of its decisions; when it is not there, nothing is done.
@@ -21,6 +21,7 @@ import { afterFailure, behind, FRESH } from "./recovery.ts";
 import type { Attempts } from "./recovery.ts";
 import { CRONTAB, startScheduler } from "./scheduler.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { Live } from "./live.ts";
 import { peerOf, settings } from "./settings.ts";
 import { controlPath, dropConnections } from "./ssh.ts";
 import { watchConfiguration, watchStandby } from "./watch.ts";
@@ -53,11 +54,13 @@ class Keeper {
   #configuration: Watching | null = null;
   #scheduler: Scheduler | null = null;
   #status: NodeStatus | null = null;
+  readonly #live: Live;
   readonly #stopping = new AbortController();
 
   constructor(config: Config, log: Log) {
     this.#config = config;
     this.#log = log;
+    this.#live = new Live(config, log);
   }
 
   async start(): Promise<void> {
@@ -70,6 +73,7 @@ class Keeper {
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const child of this.#running) child?.kill("SIGTERM");
+    await this.#live.stop();
     await this.#scheduler?.stop();
     await this.#configuration?.close();
     await leaveMotd("").catch(() => undefined);
@@ -96,6 +100,7 @@ class Keeper {
     this.#clusterd = there;
     await leaveMotd(motdText(this.#config, this.#status)).catch((error: Error) => this.#log.warn("mirror.motd", { because: error.message }));
     if (this.#status !== null) await this.#look(this.#status);
+    await this.#live.follow(this.#config, this.#status);
   }
 
   async #look(status: NodeStatus): Promise<void> {

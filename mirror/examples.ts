@@ -8,6 +8,8 @@ export const EXAMPLES: Readonly<Record<string, Examples>> = {
   plan: [["mirror plan www", "the rsync command lines, and what would be deleted on the peer"]],
   list: [["mirror list --json | jq -r '.jobs[].name'", "the names of all jobs"]],
   status: [["mirror status", "each job's last good run, and what stands in the way"]],
+  ledger: [["mirror ledger", "what the other node lacks now; after a takeover: what may be stale here"]],
+  conflicts: [["mirror conflicts www", "what the last recovery set aside"]],
   approve: [["mirror plan www && mirror approve www", "look first, then allow these deletions once"]],
   mark: [["mirror mark www", "a new tree that is meant to be empty, or a disk that was replaced"]],
   backups: [["mirror backups www", "the dated directories of one job"], ["mirror backups www /srv/www/index.html", "each kept version of one file, on both nodes"]],

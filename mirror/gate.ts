@@ -26,6 +26,7 @@ const PUSHES: Readonly<Record<RunKind, readonly Role[]>> = {
   recovery: ["owner"],
   // A handover freezes first and passes then.
   final: ["owner", "freezing"],
+  live: ["owner"],
 };
 
 export interface Situation {

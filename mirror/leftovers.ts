@@ -2,7 +2,7 @@
 // If the source file is gone by then, nobody would ever clear them: rsync protects that folder. So the receiving side notes
 // each run that begins, and the first good one after an unfinished one sweeps. Node core only.
 
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { RunId } from "./backup-names.ts";
@@ -16,6 +16,13 @@ export function noteBegun(job: string, run: RunId): void {
   if (unfinished(job).includes(run)) return;
   mkdirSync(dirname(noteFile(job)), { recursive: true, mode: 0o700 });
   appendFileSync(noteFile(job), `${run}\n`, { mode: 0o600 });
+}
+
+/** After the last byte of a live push that went well: it has left nothing. */
+export function noteEnded(job: string, run: RunId): void {
+  const others = unfinished(job).filter((one) => one !== run);
+  if (others.length === 0) rmSync(noteFile(job), { force: true });
+  else writeFileSync(noteFile(job), others.map((one) => `${one}\n`).join(""), { mode: 0o600 });
 }
 
 /** After a good run: what earlier, unfinished ones left in the trees goes. */

@@ -11,6 +11,10 @@ import { RUN } from "../clusterd/base/paths.ts";
 export type Lock = { readonly ok: true; release(): void } | { readonly ok: false; readonly holder: number };
 
 export const jobLock = (job: string): Lock => takeLock(`${RUN}/mirror/${job}.lock`);
+/** Held by whoever sends something of the job: a run for its whole time, live mirroring for one batch. */
+export const sendLock = (job: string): Lock => takeLock(`${RUN}/mirror/send-${job}.lock`);
+/** Is a run going on, or waiting for the last live batch? */
+export const runGoesOn = (job: string): boolean => { const [pid = 0, start] = read(`${RUN}/mirror/${job}.lock`).trim().split(" ").map(Number); return pid !== 0 && startOf(pid) === start; };
 export const receiveLock = (job: string): Lock => takeLock(`${RUN}/mirror/receive-${job}.lock`);
 
 export function takeLock(path: string): Lock {
@@ -43,7 +47,7 @@ function create(path: string, text: string): boolean {
 }
 
 /** Clock ticks after boot at which the process started; null = there is none. */
-function startOf(pid: number): number | null {
+export function startOf(pid: number): number | null {
   const stat = read(`/proc/${pid}/stat`);
   // The name in parentheses may hold anything, spaces and parentheses too.
   const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];

@@ -8,6 +8,7 @@
 // Node core only, so that it starts fast.
 
 import { spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { appendFileSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { execFileSync } from "node:child_process";
@@ -24,14 +25,15 @@ import { mayReceive } from "./gate.ts";
 import type { PeerTree } from "./gate.ts";
 import { freshNames } from "./fresh.ts";
 import { keptFiles } from "./kept.ts";
-import { noteBegun, sweepAfter } from "./leftovers.ts";
+import { noteBegun, noteEnded, sweepAfter } from "./leftovers.ts";
 import { receiveLock } from "./lock.ts";
 import { readReport, writeReceived } from "./report.ts";
-import { mayAccept, parseRequest } from "./request.ts";
+import { LIVE, mayAccept, parseRequest } from "./request.ts";
 import type { Acceptance, Reading, Request } from "./request.ts";
 import { parseServerWords, rsyncVersion, serverArgs } from "./rsync-args.ts";
 import { entryKey, findJob, peerOf, settings } from "./settings.ts";
 import type { Entry } from "./settings.ts";
+import { takeTold } from "./told.ts";
 import { lookAtTree, rememberTrees } from "./tree.ts";
 import { receivingMark } from "./watch.ts";
 
@@ -48,20 +50,28 @@ const MOST_NAMES = 16 * 1024 * 1024;
 export interface CheckAnswer { readonly rsync: string | null; readonly wall: number; readonly entries: Readonly<Record<string, PeerTree | { readonly refused: string }>> }
 export interface CommitAnswer { readonly kept: number; readonly backups: string | null }
 
-type Outcome = { readonly code: 0; readonly answer: unknown } | { readonly code: number; readonly because: string };
+export type Outcome = { readonly code: 0; readonly answer: unknown } | { readonly code: number; readonly because: string };
 
 /** Serves the one request in SSH_ORIGINAL_COMMAND; resolves to the exit code. */
 export async function receive(line: string | undefined): Promise<number> {
-  const outcome = await serve(line).catch((error: unknown): Outcome => ({ code: RECEIVE_EXIT.tree, because: `this node could not do it: ${reasonOf(error)}` }));
+  if (line === LIVE) return (await import("./receive-live.ts")).receiveLive(serveSafely);
+  const outcome = await serveSafely(line, null);
   if ("answer" in outcome) { if (outcome.answer !== null) process.stdout.write(`${JSON.stringify(outcome.answer)}\n`); return 0; }
-  if (outcome.because !== "") {
-    process.stderr.write(`clusterd-mirror: refused: ${outcome.because}\n`);
-    remember(outcome.code, outcome.because, line ?? "");
-  }
+  if (outcome.because !== "") process.stderr.write(`clusterd-mirror: refused: ${outcome.because}\n`);
   return outcome.code;
 }
 
-async function serve(line: string | undefined): Promise<Outcome> {
+/** What stands in for standard input, output and error when a request came over a kept connection. */
+export interface Wire { readonly input: Readable; readonly output: Writable; readonly errors: Writable }
+
+/** One request, whatever happens; a refusal is written down. */
+async function serveSafely(line: string | undefined, wire: Wire | null): Promise<Outcome> {
+  const outcome = await serve(line, wire).catch((error: unknown): Outcome => ({ code: RECEIVE_EXIT.tree, because: `this node could not do it: ${reasonOf(error)}` }));
+  if (!("answer" in outcome) && outcome.because !== "") remember(outcome.code, outcome.because, line ?? "");
+  return outcome;
+}
+
+async function serve(line: string | undefined, wire: Wire | null): Promise<Outcome> {
   const parsed = parseRequest(line);
   if (!parsed.ok) return { code: RECEIVE_EXIT.forbidden, because: parsed.because };
   const { request } = parsed;
@@ -71,14 +81,15 @@ async function serve(line: string | undefined): Promise<Outcome> {
   if (job === undefined) return { code: RECEIVE_EXIT.forbidden, because: `there is no job ${request.job} in this node's configuration` };
   // Loaded when needed: every request of every run starts this program anew.
   if (request.verb === "kept") return { code: 0, answer: (await import("./history/versions.ts")).keptHere(BACKUPS, job.name, request.path) };
-  if (request.verb === "fetch") return sendKept(job, request);
+  if (request.verb === "fetch") return wire === null ? sendKept(job, request) : { code: RECEIVE_EXIT.forbidden, because: "kept versions are sent over a connection of their own" };
   const accepted = await judge(read.config, job, request.epoch, true);
   if (!accepted.go) return accepted;
   switch (request.verb) {
     case "check": return { code: 0, answer: check(job) };
     case "fresh": return { code: 0, answer: freshNames(job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path), lastAsOwner(job)) };
-    case "push": return push(read.config, job, request);
+    case "push": return push(read.config, job, request, wire);
     case "commit": return commit(job, request);
+    case "ledger": return wire === null ? { code: RECEIVE_EXIT.forbidden, because: "a ledger comes over a kept connection" } : takeTold(job.name, request.epoch, wire.input);
     case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), lastAsOwner(job)) };
   }
 }
@@ -109,13 +120,14 @@ function look(job: JobConfig, entry: Entry): PeerTree | { readonly refused: stri
   return verdict.go ? { id: tree?.marker?.id ?? null, freeTree: freeAt(entry.path), freeBackups: freeAt(BACKUPS) } : { refused: verdict.because };
 }
 
-async function push(config: Config, job: JobConfig, request: Request & { readonly verb: "push" }): Promise<Outcome> {
+async function push(config: Config, job: JobConfig, request: Request & { readonly verb: "push" }, wire: Wire | null): Promise<Outcome> {
   const refuse = (code: number, because: string): Outcome => ({ code, because: `${job.name}: ${because}` });
   const entry = job.entries.find((one) => entryKey(one) === request.entry);
   if (entry === undefined) return refuse(RECEIVE_EXIT.forbidden, "that path is not in this node's configuration");
   const words = parseServerWords(request.server);
   if (!words.ok) return refuse(RECEIVE_EXIT.forbidden, words.because);
   if (words.request.deletes !== (entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "deleting belongs to trees, and to every tree");
+  if (words.request.listed !== (request.kind === "live" && entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "listed paths belong to live runs of trees, and to every one");
   const found = look(job, entry);
   if ("refused" in found) return refuse(RECEIVE_EXIT.tree, found.refused);
   const lock = receiveLock(job.name);
@@ -131,7 +143,8 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
       const code = await runRsync(serverArgs(words.request, { path: target.name, kind: entry.kind, backupDir: kept }), folder, async () => {
         const still = await judge(config, job, request.epoch, false);
         return still.go ? null : still.because;
-      });
+      }, wire);
+      if (request.kind === "live") { removeEmpty(backupDir(BACKUPS, job.name, request.run, request.kind)); if (code === 0) noteEnded(job.name, request.run); }
       return code === 0 ? { code, answer: null } : { code, because: "" };
     } finally {
       closeSync(folder);
@@ -207,20 +220,26 @@ function openFolder(path: string): number | null {
 }
 
 /** Runs rsync's receiving half on our own standard input and output; ends it when `lost` gives a reason. */
-function runRsync(args: readonly string[], folder: number, lost: () => Promise<string | null>): Promise<number> {
+function runRsync(args: readonly string[], folder: number, lost: () => Promise<string | null>, wire: Wire | null): Promise<number> {
   const keep = `-all,${CAPABILITIES.map((name) => `+${name}`).join(",")}`;
   const child = spawn(SETPRIV, ["--no-new-privs", "--inh-caps", "-all", "--bounding-set", keep, "--", RSYNC, ...args],
-    { stdio: "inherit", env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", HOME: "/" }, cwd: `/proc/self/fd/${folder}` });
+    { stdio: wire === null ? "inherit" : "pipe", env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", HOME: "/" }, cwd: `/proc/self/fd/${folder}` });
+  const say = (text: string): void => void (wire?.errors ?? process.stderr).write(text);
+  if (wire !== null && child.stdin !== null) {
+    wire.input.pipe(child.stdin.on("error", () => wire.input.resume())); // it ended early: nobody reads the rest
+    child.stdout?.pipe(wire.output, { end: false });
+    child.stderr?.pipe(wire.errors, { end: false });
+  }
   const watch = setInterval(() => void lost().then((why) => {
     if (why === null) return;
     clearInterval(watch);
-    process.stderr.write(`clusterd-mirror: ended: ${why}\n`);
+    say(`clusterd-mirror: ended: ${why}\n`);
     child.kill("SIGTERM");
   }), WATCH_MS);
   return new Promise((resolve) => {
     const done = (code: number): void => { clearInterval(watch); resolve(code); };
-    child.on("error", (error) => { process.stderr.write(`clusterd-mirror: ${SETPRIV} ${RSYNC}: ${error.message}\n`); done(RECEIVE_EXIT.tree); });
-    child.on("exit", (code) => done(code ?? RECEIVE_EXIT.retry));
+    child.on("error", (error) => { say(`clusterd-mirror: ${SETPRIV} ${RSYNC}: ${error.message}\n`); done(RECEIVE_EXIT.tree); });
+    child.on("close", (code) => done(code ?? RECEIVE_EXIT.retry));
   });
 }
 

@@ -66,7 +66,9 @@ export interface Received { readonly job: string; readonly run: RunId; readonly 
 const FOLDER = `${STATE}/mirror`;
 const RECEIVED = `${FOLDER}/received`;
 
-export const readReport = (job: string): JobReport | null => toReport(readJson(`${FOLDER}/${job}.json`));
+export const reportFile = (job: string): string => `${FOLDER}/${job}.json`;
+
+export const readReport = (job: string): JobReport | null => toReport(readJson(reportFile(job)));
 
 type Json = Readonly<Record<string, unknown>>;
 const asObject = (value: unknown): Json => (typeof value === "object" && value !== null ? value as Json : {});
@@ -111,7 +113,7 @@ function toPending(value: unknown): JobReport["pending"] {
 
 export function writeReport(report: JobReport): void {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
-  writeDurably(`${FOLDER}/${report.job}.json`, `${JSON.stringify(report, null, 1)}\n`);
+  writeDurably(reportFile(report.job), `${JSON.stringify(report, null, 1)}\n`);
 }
 
 export const readReceived = (job: string): Received | null => toReceived(readJson(`${RECEIVED}/${job}.json`));

@@ -5,10 +5,13 @@
 //   clusterd-mirror v1 push   JOB EPOCH RUN ENTRY KIND --server …
 //   clusterd-mirror v1 commit JOB EPOCH RUN KIND
 //   clusterd-mirror v1 list   JOB EPOCH RUN KIND
+//   clusterd-mirror v1 ledger JOB EPOCH RUN
 //   clusterd-mirror v1 kept   JOB PATH        versions kept here; PATH in base64url, or - for all
 //   clusterd-mirror v1 fetch  JOB RUN KIND    versions kept here, as tar; their names on standard input
+//   clusterd-mirror v1 live
 //
-// The last two read dated directories and nothing else, so they are answered whoever owns.
+// kept and fetch read dated directories and nothing else, so they are answered whoever owns. live asks nothing: it keeps the connection,
+// over which requests of the other kinds follow, each judged for itself.
 // Words are separated by single spaces; there are no quotes, no escapes, and no shell ever sees them.
 
 import type { Index, JournalRecord, Role } from "../clusterd/core/model.ts";
@@ -18,7 +21,7 @@ import { RECEIVE_EXIT } from "./exit-codes.ts";
 
 interface Common { readonly job: string; readonly epoch: number; readonly run: RunId }
 export type Request =
-  | Common & { readonly verb: "check" | "fresh" }
+  | Common & { readonly verb: "check" | "fresh" | "ledger" }
   | Common & { readonly verb: "push"; readonly entry: string; readonly kind: RunKind; readonly server: readonly string[] }
   | Common & { readonly verb: "commit" | "list"; readonly kind: RunKind }
   | Reading;
@@ -31,6 +34,9 @@ export type Reading =
 export type Parsed = { readonly ok: true; readonly request: Request } | { readonly ok: false; readonly because: string };
 
 const LONGEST = 4096;
+
+/** Keep this connection: the requests follow in frames (frames.ts). */
+export const LIVE = "clusterd-mirror v1 live";
 
 export function parseRequest(line: string | undefined): Parsed {
   const refuse = (because: string): Parsed => ({ ok: false, because });
@@ -45,12 +51,12 @@ export function parseRequest(line: string | undefined): Parsed {
   if (epochWord === undefined || !/^[1-9]\d{0,14}$/.test(epochWord)) return refuse("no such epoch");
   if (run === undefined || !isRunId(run)) return refuse("no such run name");
   const common: Common = { job, epoch: Number(epochWord), run };
-  if (verb === "check" || verb === "fresh") return more.length === 0 ? { ok: true, request: { ...common, verb } } : refuse("words too many");
+  if (verb === "check" || verb === "fresh" || verb === "ledger") return more.length === 0 ? { ok: true, request: { ...common, verb } } : refuse("words too many");
   if (verb === "commit" || verb === "list") {
     const kind = more[0] ?? "";
     return more.length === 1 && isRunKind(kind) ? { ok: true, request: { ...common, verb, kind } } : refuse("no such kind of run");
   }
-  if (verb !== "push") return refuse("not one of check, fresh, push, commit, list, kept, fetch");
+  if (verb !== "push") return refuse("not one of check, fresh, push, commit, list, ledger, kept, fetch");
   const [entry = "", kind = "", ...server] = more;
   if (!/^[0-9a-f]{12}$/.test(entry) || !isRunKind(kind)) return refuse("no such entry or kind of run");
   return { ok: true, request: { ...common, verb, entry, kind, server } };

@@ -30,6 +30,9 @@ export interface Push {
   readonly backupDir: string;
   /** rsync stops deleting after so many: the gate's own number, should the source shrink after the dry run. */
   readonly maxDelete: number;
+  /** Only the paths on standard input, each ended by a zero byte: one that is gone is deleted there, one that ends in a slash is a folder
+   *  whose names are compared (not what is deeper). */
+  readonly listed?: boolean;
 }
 
 /** Sender: options only, without -e, --rsync-path, source and target. */
@@ -39,6 +42,7 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
     "-aHAXS", "--numeric-ids", "--modify-window=-1", `--timeout=${IO_TIMEOUT}`, `--partial-dir=${PARTIAL_DIR}`,
     "--backup", `--backup-dir=${push.backupDir}`,
     ...(push.kind === "tree" ? ["--delete-delay", `--max-delete=${push.maxDelete}`] : []),
+    ...(push.listed === true ? ["--files-from=-", "--from0", "--delete-missing-args"] : []),
     ...(push.fsync ? ["--fsync"] : []),
     ...ATTRIBUTE_RULES,
     ...exclude.map((pattern) => `--exclude=${pattern}`),
@@ -47,11 +51,13 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
 }
 
 /** What the words of a remote half mean, as far as they may differ from run to run. */
-export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly capabilities: string }
+export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly listed: boolean; readonly capabilities: string }
 export type ParsedServer = { readonly ok: true; readonly request: ServerRequest } | { readonly ok: false; readonly because: string };
 
 /** -aHAXS --backup as rsync spells it for its remote half. */
 const LETTERS = "blHogDtpAXrS";
+/** … and of a run on listed paths: with the folders above them (R), no deeper than they say (d). */
+const LISTED_LETTERS = "bldHogDtpAXRS";
 const isCount = (value: string): boolean => /^-?\d{1,9}$/.test(value);
 
 /** Every long option that may come, and what its value may be; null = it has none. Anything else is refused. */
@@ -63,6 +69,8 @@ const LONG: Readonly<Record<string, ((value: string) => boolean) | null>> = {
   "--max-delete": isCount,
   "--modify-window": (value) => value === "-1",
   "--delete-delay": null,
+  "--delete-missing-args": null,
+  "--no-r": null,
   "--fsync": null,
   "--stats": null,
   "--numeric-ids": null,
@@ -89,11 +97,13 @@ export function parseServerWords(words: readonly string[]): ParsedServer {
     else return refuse(`option ${show(word)} is not allowed`);
   }
   if (words[at] !== "." || words[at + 1] !== REMOTE_PATH || words.length !== at + 2) return refuse("a path of the sender's choice is not allowed");
-  const short = judgeLetters(letters ?? "");
+  const listed = seen.has("--delete-missing-args");
+  if (seen.has("--no-r") && !listed) return refuse("option --no-r is not allowed so");
+  const short = judgeLetters(letters ?? "", listed ? LISTED_LETTERS : LETTERS);
   if (short === null) return refuse(`options -${show(letters ?? "")} are not those of a mirror run`);
   const missing = REQUIRED.find((name) => !seen.has(name)) ?? (seen.has("-@-1") || seen.has("--modify-window") ? undefined : "--modify-window");
   if (missing !== undefined) return refuse(`option ${missing} is missing`);
-  return { ok: true, request: { ...short, deletes: seen.has("--delete-delay"), maxDelete: Math.max(0, Number(seen.get("--max-delete") ?? 0)), fsync: seen.has("--fsync") } };
+  return { ok: true, request: { ...short, deletes: seen.has("--delete-delay"), maxDelete: Math.max(0, Number(seen.get("--max-delete") ?? 0)), fsync: seen.has("--fsync"), listed } };
 }
 
 function split(word: string): readonly [string, string | null] {
@@ -102,14 +112,14 @@ function split(word: string): readonly [string, string | null] {
 }
 
 /** The joined letters: exactly ours, perhaps n (dry run) or v; from e on it is the sender's capabilities. */
-function judgeLetters(joined: string): { readonly dryRun: boolean; readonly capabilities: string } | null {
+function judgeLetters(joined: string, ours: string): { readonly dryRun: boolean; readonly capabilities: string } | null {
   const cut = joined.indexOf("e");
   if (cut < 0) return null;
   const letters = [...joined.slice(0, cut)];
   const capabilities = joined.slice(cut);
   const dryRun = letters.includes("n");
   const plain = letters.filter((letter) => letter !== "n" && letter !== "v").sort().join("");
-  return plain === [...LETTERS].sort().join("") && /^e\.[A-Za-z]{0,20}$/.test(capabilities) ? { dryRun, capabilities } : null;
+  return plain === [...ours].sort().join("") && /^e\.[A-Za-z]{0,20}$/.test(capabilities) ? { dryRun, capabilities } : null;
 }
 
 const show = (word: string): string => JSON.stringify(word.slice(0, 60));
@@ -117,7 +127,8 @@ const show = (word: string): string => JSON.stringify(word.slice(0, 60));
 /** Receiver: what is really run, all of it ours but for the numbers and switches in `request`. */
 export function serverArgs(request: ServerRequest, target: { readonly path: string; readonly kind: "tree" | "file"; readonly backupDir: string }): readonly string[] {
   return [
-    "--server", `-${request.dryRun ? "n" : ""}${LETTERS}${request.capabilities}`,
+    "--server", `-${request.dryRun ? "n" : ""}${request.listed ? LISTED_LETTERS : LETTERS}${request.capabilities}`,
+    ...(request.listed ? ["--no-r", "--delete-missing-args"] : []),
     "--log-format=%i", `--timeout=${IO_TIMEOUT}`, "--backup-dir", target.backupDir,
     ...(target.kind === "tree" ? ["--delete-delay", request.maxDelete === 0 ? "--max-delete=-1" : `--max-delete=${request.maxDelete}`] : []),
     ...(request.fsync ? ["--fsync"] : []),

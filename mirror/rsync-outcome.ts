@@ -34,9 +34,11 @@ export class OutputReader {
   #deleted: string[] = [];
   #replaced: string[] = [];
   readonly #onProgress: (progress: Progress) => void;
+  readonly #onNew: (name: string) => void;
 
-  constructor(onProgress: (progress: Progress) => void = () => undefined) {
+  constructor(onProgress: (progress: Progress) => void = () => undefined, onNew: (name: string) => void = () => undefined) {
     this.#onProgress = onProgress;
+    this.#onNew = onNew;
   }
 
   read(text: string): void {
@@ -69,9 +71,13 @@ export class OutputReader {
   #item(change: string, name: string): void {
     this.#changed += 1;
     if (change.startsWith("*deleting")) this.#deleted.push(name.trimStart());
-    else if (change.startsWith("<f") && !change.endsWith("+++++++++")) this.#replaced.push(name);
+    else if (change.endsWith("+++++++++")) this.#onNew(name);
+    else if (change.startsWith("<f")) this.#replaced.push(name);
   }
 }
+
+/** rsync stopped at --max-delete; everything else has gone over. */
+export const DELETIONS_STOPPED = 25;
 
 const MEANINGS: Readonly<Record<number, string>> = {
   1: "rsync did not understand its arguments",

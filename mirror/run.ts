@@ -17,7 +17,8 @@ import type { Deletions, PeerTree } from "./gate.ts";
 import { hook } from "./hooks.ts";
 import { candidateLinks, chooseLink } from "./links.ts";
 import type { Link } from "./links.ts";
-import { jobLock } from "./lock.ts";
+import { jobLock, sendLock } from "./lock.ts";
+import type { Lock } from "./lock.ts";
 import { planRun } from "./plan.ts";
 import type { Step } from "./plan.ts";
 import { installedRsync } from "./receive.ts";
@@ -55,6 +56,7 @@ class Stop extends Error {
 }
 
 const REQUEST_TIMEOUT = 15_000;
+const LIVE_PATIENCE = 60_000;
 
 export async function runJob(config: Config, job: JobConfig, options: RunOptions): Promise<RunResult> {
   const started = Date.now();
@@ -69,13 +71,28 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
   });
   const lock = jobLock(job.name);
   if (!lock.ok) return report("busy", EXIT.busy, `another run of ${job.name} is going on (process ${lock.holder})`);
+  let sending: Lock | null = null;
   try {
-    const done = await carryOut(config, job, run, options, facts).then((because) => report(options.dryRun ? "dry" : "good", EXIT.ok, because), (error: unknown) =>
+    const done = await whenFree(job.name, LIVE_PATIENCE).then((free) => { sending = free; return carryOut(config, job, run, options, facts); }).then((because) => report(options.dryRun ? "dry" : "good", EXIT.ok, because), (error: unknown) =>
       error instanceof Stop ? report(error.result, error.code, error.message) : report("refused", EXIT.usage, reasonOf(error)));
     const trouble = facts.begun ? await hook("after", job, { run, kind: options.kind }, done.report.result) : null;
     return trouble === null ? done : { ...done, report: { ...done.report, because: `${done.report.because}; ${trouble}` } };
   } finally {
+    free(sending);
     lock.release();
+  }
+}
+
+const free = (lock: Lock | null): void => { if (lock?.ok === true) lock.release(); };
+
+/** A live batch lasts for a moment, and none begins while a run waits. */
+async function whenFree(job: string, patience: Duration): Promise<Lock> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const lock = sendLock(job);
+    if (lock.ok) return lock;
+    if (Date.now() > deadline) throw new Stop("busy", EXIT.busy, `a live batch of ${job} is going on (process ${lock.holder})`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

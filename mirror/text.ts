@@ -2,6 +2,9 @@
 
 import { formatDuration } from "../clusterd/base/time.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
+import type { JobLedger } from "./ledger.ts";
+import type { LiveNow } from "./live-state.ts";
+import type { Ledger } from "./told.ts";
 import type { Progress } from "./rsync-outcome.ts";
 import type { JobReport, Received, RunReport } from "./report.ts";
 
@@ -24,13 +27,32 @@ export function progressLine(path: string, { percent, rate, left }: Progress, co
   return `${path} [${"#".repeat(full)}${".".repeat(width - full)}] ${String(percent).padStart(3)} % ${rate} ${left}`.slice(0, columns - 1);
 }
 
-export function statusText(rows: readonly { readonly job: string; readonly owner: string; readonly report: JobReport | null; readonly received: Received | null; readonly lastGood: WallTime | null }[], now: WallTime): string {
+export function statusText(rows: readonly { readonly job: string; readonly owner: string; readonly report: JobReport | null; readonly received: Received | null; readonly lastGood: WallTime | null; readonly live: LiveNow | null }[], now: WallTime): string {
   if (rows.length === 0) return "no mirror jobs are configured";
-  return rows.map(({ job, owner, report, received, lastGood }) => {
+  return rows.map(({ job, owner, report, received, lastGood, live }) => {
     const age = lastGood === null ? "never mirrored" : `last good run ${formatDuration(now - lastGood)} ago${received !== null && received.at === lastGood ? " (received)" : ""}`;
     const last = report?.lastRun;
     const trouble = last && last.result !== "good" ? `\n  last run ${WORDS[last.result]}: ${last.because}` : "";
     const waits = report?.pending ? `\n  ${report.pending.count} deletions wait for \`mirror approve ${job}\`` : "";
-    return `${job} (identity ${owner}): ${age}${trouble}${waits}`;
+    return `${job} (identity ${owner}): ${age}${live === null ? "" : `\n  ${liveText(live, now)}`}${trouble}${waits}`;
   }).join("\n");
+}
+
+function liveText({ by, because, dirty, oldest, lag, unlistedSince }: LiveNow, now: WallTime): string {
+  const way = by === null ? "changes travel with runs" : `changes travel live, by ${by}${unlistedSince === null ? "" : ", and with runs"}`;
+  const waiting = dirty === 0 ? "" : `; ${dirty} under way${oldest === null ? "" : `, the oldest for ${formatDuration(now - oldest)}`}`;
+  const late = lag === null ? "" : `; lag ${formatDuration(lag.p50)} (p50), ${formatDuration(lag.p99)} (p99), ${formatDuration(lag.max)} at most`;
+  return `${way} (${because})${waiting}${late}`;
+}
+
+const SHOWN = 1000;
+
+export function ledgerText({ job, identity, own, told }: JobLedger, now: WallTime): string {
+  const paths = ({ dirty, total }: Ledger): string => [...dirty.slice(0, SHOWN).map(({ path, since }) => `\n  ${path}  for ${formatDuration(now - since)}`), ...(total > SHOWN ? [`\n  … and ${total - SHOWN} more`] : [])].join("");
+  const unlisted = (ledger: Ledger): string => ledger.unlistedSince === null ? "" : ledger.unlistedSince === 0 ? "; never mirrored in full" : `; not watched, so whatever changed in the last ${formatDuration(now - ledger.unlistedSince)} may be missing from the list (${ledger.because})`;
+  const lines = [
+    ...(own === null ? [] : [`${job} (identity ${identity}): ${own.total === 0 ? "nothing known to be missing" : `${own.total} paths are not`} on the other node, ${own.mode}${unlisted(own)}${paths(own)}`]),
+    ...(told === null ? [] : [`${job} (identity ${identity}): its owner said ${formatDuration(now - told.heard)} ago (epoch ${told.epoch}): ${told.total} paths not here${unlisted(told)}; what it changed after that is not known here${paths(told)}`]),
+  ];
+  return lines.length === 0 ? `${job} (identity ${identity}): the owner has not said what is missing here` : lines.join("\n");
 }

@@ -6,9 +6,12 @@ import { readdirSync } from "node:fs";
 
 export interface Found { readonly path: Buffer; /** From the root, without a slash at either end. */ readonly name: Buffer; readonly folder: boolean }
 
+const SLASH = 0x2f;
+
 /** `enter` says whether to look into a folder; default: into each. Folders come before what is in them. */
-export function* walk(root: string, enter: (found: Found) => boolean = () => true): Generator<Found> {
-  const top = Buffer.from(root.endsWith("/") ? root : `${root}/`);
+export function* walk(root: string | Buffer, enter: (found: Found) => boolean = () => true): Generator<Found> {
+  const bare = Buffer.from(root as string);
+  const top = bare.at(-1) === SLASH ? bare : Buffer.concat([bare, Buffer.from("/")]);
   const waiting: Buffer[] = [Buffer.alloc(0)];
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     for (const entry of entries(Buffer.concat([top, at]))) {

@@ -42,7 +42,7 @@ export function toConfig(files: Files, self: string): Config {
       name: cluster.name, profile: cluster.profile, timing: timingOf(cluster.profile, files.timing), policy: cluster.policy,
       references: referencesOf(files), witness: cluster.witness, failback: cluster.failback, failbackDelay: cluster.failback_delay, divergence: cluster.divergence ?? (cluster.policy === "availability" ? "newest" : "ask"), soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
       scheduler: cluster.scheduler, notify: cluster.notify, port: cluster.port, serialBaud: cluster.serial_baud, sshPort: cluster.ssh_port,
-      offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease,
+      offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease, watch: cluster.watch,
     },
     nodes: toNodes(first, second),
     services: files.services.map(toService).sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1)),
@@ -94,12 +94,12 @@ function toService({ name, home, service }: ServiceFile): ServiceConfig {
 function toJobs({ services, descriptions, nodes }: Files): readonly JobConfig[] {
   const ofServices = services.filter(({ mirror }) => mirror.present).map(({ name, home, mirror }) => {
     const values = complete(mirror);
-    return { name, service: name, home, entries: values.path.map(toEntry), exclude: values.exclude, maxDelete: values.max_delete, maxDeletePercent: values.max_delete_percent, timeout: values.timeout, keepFor: values.keep_for, keepRuns: values.keep_runs, keepSize: values.keep_size,
+    return { name, service: name, home, entries: values.path.map(toEntry), exclude: values.exclude, maxDelete: values.max_delete, maxDeletePercent: values.max_delete_percent, watch: values.watch, timeout: values.timeout, keepFor: values.keep_for, keepRuns: values.keep_runs, keepSize: values.keep_size,
       before: values.before, after: values.after, hookTimeout: values.hook_timeout };
   });
   const ofDescriptions = descriptions.map((description) => ({
     name: jobName(description, descriptions, nodes), service: null, home: description.home, entries: description.entries.map(({ path }) => toEntry(path)),
-    exclude: MIRROR.exclude.fallback ?? [], maxDelete: MIRROR.max_delete.fallback ?? 0, maxDeletePercent: MIRROR.max_delete_percent.fallback ?? 0, timeout: MIRROR.timeout.fallback ?? 0,
+    exclude: MIRROR.exclude.fallback ?? [], maxDelete: MIRROR.max_delete.fallback ?? 0, maxDeletePercent: MIRROR.max_delete_percent.fallback ?? 0, watch: null, timeout: MIRROR.timeout.fallback ?? 0,
     keepFor: MIRROR.keep_for.fallback ?? 0, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 0,
   }));
   return [...ofServices, ...ofDescriptions].sort((a, b) => a.home - b.home || (a.name < b.name ? -1 : 1));

@@ -53,7 +53,12 @@ export interface ClusterConfig {
   readonly offsetLimit: Duration;
   /** nftables egress lease: `auto` uses it where the kernel can. */
   readonly kernelLease: "auto" | "yes" | "no";
+  /** Who tells of changes in the mirrored trees, unless the job says otherwise. */
+  readonly watch: Watch;
 }
+
+/** chokidar and fatrace watch; auto: whichever fits; no: nobody, changes travel with runs. */
+export type Watch = "auto" | "chokidar" | "fatrace" | "no";
 
 export interface NodeConfig {
   readonly name: NodeName;
@@ -118,6 +123,8 @@ export interface JobConfig {
   readonly maxDelete: number;
   /** … and at most this share of the files, in percent. */
   readonly maxDeletePercent: number;
+  /** Who tells of changes: null = as the cluster says. */
+  readonly watch: Watch | null;
   readonly timeout: Duration;
   /** Programs, as words, around each pass; empty = none. */
   readonly before: readonly string[];

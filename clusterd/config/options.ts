@@ -51,6 +51,7 @@ export const CLUSTER = {
   serial_baud: optional(kind.baud, 115_200, "115200", "115200", "Speed of the serial line, where the node files name a SERIAL_DEVICE.", "As fast as cable and ports allow: a heartbeat takes 14 ms at 115200 and 86 ms at 19200, and its answer as long."),
   ssh_port: optional(kind.integer(1, 65535), 22, "22", "22", "TCP port of the other node's sshd, for mirroring and for questions between the nodes."),
   offset_limit: optional(kind.duration, 1000, "1s", "1s", "How far the two clocks may be apart before there is an alarm and mirror runs are refused."),
+  watch: optional(kind.choice("auto", "chokidar", "fatrace", "no"), "auto", "auto", "auto", "Who tells the owner of changes, so that they reach the other node at once: chokidar for small trees, fatrace (to be installed) for large ones, or nobody.", "auto: whichever fits; no: changes travel with the next run of the crontab. A job's own `watch` counts before this one."),
   kernel_lease: optional(kind.choice("auto", "yes", "no"), "auto", "auto", "auto", "Whether the kernel too keeps an identity silent whose lease is over (nftables egress, Linux 5.16 or newer).", "auto: where it can; yes: do not start without."),
 } satisfies Options;
 
@@ -113,6 +114,7 @@ export const MIRROR = {
   exclude: optional(kind.patterns, [] as readonly string[], "nothing", "*.tmp", "What is left out: an rsync pattern, from the tree's top."),
   max_delete: optional(kind.integer(0, 999_999_999), 100, "100", "100", "More deletions than this in one run stop it until a person says `mirror approve`."),
   max_delete_percent: optional(kind.integer(0, 100), 10, "10", "10", "The same as a share of all files, in percent; both limits count."),
+  watch: optional(kind.choice("auto", "chokidar", "fatrace", "no"), null, "that of cluster.conf", "auto", "Who tells of changes in this job's trees."),
   timeout: optional(kind.duration, 3_600_000, "1h", "1h", "A run that takes longer is ended and reported."),
   before: optional(kind.command, [] as readonly string[], "nothing", "/usr/local/sbin/dump-database", "A program that runs before each pass, on the owner: a dump, a snapshot, a freeze.", "If it fails, the pass is not made. It finds CLUSTERD_JOB, CLUSTERD_KIND and CLUSTERD_RUN_ID in its environment."),
   after: optional(kind.command, [] as readonly string[], "nothing", "/usr/local/sbin/thaw", "A program that runs after each pass for which `before` was begun, whatever came of it.", "CLUSTERD_RESULT says what; let it do no harm when it runs twice."),

@@ -12,6 +12,8 @@ import { failover } from "./failover.ts";
 import { idle } from "./idle.ts";
 import { load } from "./load.ts";
 import { freshPair, makeConfiguration } from "./pair.ts";
+import { mirrorBench, mirrorTable } from "./mirror.ts";
+import type { MirrorOptions } from "./mirror.ts";
 import { markdown } from "./result.ts";
 import type { Result } from "./result.ts";
 
@@ -47,6 +49,16 @@ program.command("failover")
   .option("--name <lab>", "name of the lab", "bench")
   .option("--json", "print one JSON object; progress goes to standard error in any case")
   .action(bench);
+
+program.command("mirror")
+  .description("how fresh the live mirror is: lag at one and twenty writes a second, of a burst, a rename and a deletion of 1000 files; memory and idle cost")
+  .option("--files <n>", "files in the tree", whole(2000, 2_000_000), 100_000).option("--seconds <s>", "how long each load of writes takes", whole(1, 3600), 30)
+  .addOption(new Option("--watch <by>", "who tells of changes").choices(["auto", "chokidar", "fatrace"]).default("auto")).option("--json", "print one JSON object")
+  .action(async ({ json, ...options }: MirrorOptions & { readonly json?: true }) => {
+    const result = await mirrorBench(options, (line) => console.error(line));
+    console.log(json ? JSON.stringify(result) : mirrorTable(result));
+    if (result.wrong.length > 0) process.exitCode = 1;
+  });
 
 program.parseAsync().catch((error: Error) => {
   console.error(`bench: ${error.message.split("\n")[0]}`);

@@ -31,7 +31,7 @@ const scratch = mkdtempSync("/tmp/mirror-pure-");
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const job = (over: Partial<JobConfig> = {}): JobConfig =>
-  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, timeout: 60_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
+  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, watch: null, timeout: 60_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
 const tree = (over: Partial<TreeFacts> = {}): TreeFacts =>
   ({ path: "/srv/www/", exists: true, leadsTo: null, empty: false, marker: { job: "www", id: "00000000000000aa" }, known: { id: "00000000000000aa", mounts: ["/srv"] }, mounts: ["/srv"], unmounted: null, ...over });
 const names = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `/srv/www/${index}`);
@@ -122,7 +122,7 @@ describe("rsync's words", () => {
   const sent = "--server -blHogDtpAXrSe.iLsfxCIvu --log-format=%i --timeout=60 --backup-dir /tmp/bk --max-delete=-1 --delete-delay --stats -@-1 --partial-dir .clusterd-partial --numeric-ids . entry";
   test("what rsync 3.5.0 sends is understood, in either spelling", () => {
     const parsed = parseServerWords(sent.split(" "));
-    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, capabilities: "e.iLsfxCIvu" } });
+    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, listed: false, capabilities: "e.iLsfxCIvu" } });
     assert.deepEqual(parseServerWords(sent.replace("--backup-dir /tmp/bk", "--backup-dir=/tmp/bk").replace("-@-1", "--modify-window=-1").split(" ")), parsed);
   });
   test("the receiver's own arguments hold nothing of the sender's but numbers and switches", () => {

@@ -98,7 +98,7 @@ const report: Target = {
     for (const tree of Object.values(toKnown(value))) assert.ok(typeof tree.id === "string" && tree.mounts.every((point) => typeof point === "string"));
     if (read !== null) assert.deepEqual(toReport(JSON.parse(JSON.stringify(read))), read);
     if (read?.lastRun != null) next(read, { report: read.lastRun, deletions: [], approvalHash: null });
-    if (read !== null || received !== null) assert.equal(typeof statusText([{ job: "www", owner: "serv1", report: read, received, lastGood: read?.lastGood?.ended ?? received?.at ?? null }], 0), "string");
+    if (read !== null || received !== null) assert.equal(typeof statusText([{ job: "www", owner: "serv1", report: read, received, lastGood: read?.lastGood?.ended ?? received?.at ?? null, live: null }], 0), "string");
   },
 };
 

@@ -1,0 +1,248 @@
+// Live mirroring between two nodes with a real sshd and rsync: what arrives while it happens, what is refused, what is known to be missing.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { hasFatrace } from "../../mirror/watcher-choice.ts";
+import { Pair, whyNot } from "./pair.ts";
+
+const why = whyNot();
+type Watcher = "chokidar" | "fatrace";
+
+for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watcher[]) describe(`live, by ${watcher}`, { skip: why ?? (watcher === "fatrace" && !hasFatrace() ? "fatrace is not installed" : false) }, () => {
+  let pair: Pair;
+  let here: string;
+  let there: string;
+  let mirror: Daemon;
+
+  before(async () => {
+    pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\npath[] = ${data}/one.conf\nexclude = *.tmp\nmax_delete = 100\nmax_delete_percent = 90\nwatch = ${watcher}\n`);
+    here = `${pair.data}/www`;
+    there = `${pair.dataTwo}/www`;
+    mkdirSync(`${here}/d/e`, { recursive: true });
+    writeFileSync(`${pair.data}/one.conf`, "one");
+    for (let n = 0; n < 40; n += 1) writeFileSync(`${here}/d/f${n}`, `${n}`);
+    mirror = await startDaemon(pair);
+    await until("it is live", async () => (await live()).unlistedSince === null);
+  });
+  after(async () => { await mirror.stop(); await pair.close(); });
+
+  interface Row { readonly by: string | null; readonly because: string; readonly unlistedSince: number | null; readonly dirty: number }
+  const live = async (): Promise<Row> => {
+    const { jobs } = JSON.parse((await pair.mirror("status", "--json")).stdout) as { jobs: { live: Row | null }[] };
+    return jobs[0]?.live ?? { by: null, because: "no state", unlistedSince: 0, dirty: 0 };
+  };
+  const ledger = async () => (JSON.parse((await pair.mirror("ledger", "--json")).stdout) as { jobs: { own: { total: number; dirty: { path: string }[] } }[] }).jobs[0]?.own ?? assert.fail("no ledger");
+  const arrives = (name: string, content: string) => until(`${name} has arrived`, () => existsSync(`${there}/${name}`) && readFileSync(`${there}/${name}`, "utf8") === content);
+  const gone = (name: string) => until(`${name} is gone`, () => !existsSync(`${there}/${name}`));
+  const same = async () => {
+    await until("nothing is under way", async () => (await ledger()).total === 0);
+    assert.equal(execFileSync("rsync", ["-naHAXS", "--numeric-ids", "--delete", "--checksum", "--modify-window=-1", "--itemize-changes", "--exclude=*.tmp", `${here}/`, `${there}/`], { encoding: "utf8" }), "");
+  };
+  const runs = (): number => mirror.text().split("mirror.live-pass").length;
+  /** What does not depend on who watches. */
+  const testOnce = (name: string, body: () => Promise<void>): void => { if (watcher === "chokidar") void test(name, body); };
+
+  test("what is written, made, renamed and deleted arrives without a run", async () => {
+    const report = (): string => readFileSync(`${pair.one.root}/state/mirror/www.json`, "utf8");
+    const before = report();
+    writeFileSync(`${here}/page`, "new");
+    await arrives("page", "new");
+    writeFileSync(`${here}/page`, "changed");
+    await arrives("page", "changed");
+    mkdirSync(`${here}/x/y/z`, { recursive: true });
+    writeFileSync(`${here}/x/y/z/deep`, "deep");
+    symlinkSync("page", `${here}/x/link`);
+    writeFileSync(`${here}/x/left.tmp`, "out");
+    await arrives("x/y/z/deep", "deep");
+    renameSync(`${here}/x/y`, `${here}/moved`);
+    await arrives("moved/z/deep", "deep");
+    await gone("x/y");
+    rmSync(`${here}/moved`, { recursive: true });
+    await gone("moved");
+    const odd = Buffer.concat([Buffer.from(`${here}/d/`), Buffer.from([0xff, 0x0a, 0x5c, 0x20])]);
+    writeFileSync(odd, "odd");
+    await until("an odd name has arrived", () => readdirSync(Buffer.from(`${there}/d`), { encoding: "buffer" }).some((name) => name[0] === 0xff));
+    writeFileSync(`${pair.data}/one.conf`, "two");
+    await until("the single file has arrived", () => readFileSync(`${pair.dataTwo}/one.conf`, "utf8") === "two");
+    await same();
+    assert.equal(existsSync(`${there}/x/left.tmp`), false);
+    assert.equal(report(), before, "no run was needed");
+  });
+
+  test("a folder put in another's place arrives as it is", async () => {
+    for (const [folder, content] of [["site", "old"], ["site.new", "longer"]] as const) { mkdirSync(`${here}/${folder}/in`, { recursive: true }); writeFileSync(`${here}/${folder}/in/index`, content); }
+    writeFileSync(`${here}/site/only-old`, "x");
+    await arrives("site.new/in/index", "longer");
+    await arrives("site/only-old", "x");
+    await same();
+    renameSync(`${here}/site`, `${here}/site.old`);
+    renameSync(`${here}/site.new`, `${here}/site`);
+    await arrives("site/in/index", "longer");
+    await arrives("site.old/only-old", "x");
+    await same();
+    writeFileSync(`${here}/site/in/index`, "newer");
+    await arrives("site/in/index", "newer");
+    await same();
+  });
+
+  testOnce("the first version that is replaced is kept, however often it is written after that", async () => {
+    writeFileSync(`${here}/often`, "first");
+    await arrives("often", "first");
+    for (const content of ["second", "third", "fourth"]) { writeFileSync(`${here}/often`, content); await arrives("often", content); }
+    await same();
+    const kept = readdirSync(`${pair.two.root}/backups/www`).filter((name) => name.endsWith(".live")).flatMap((name) => { const file = `${pair.two.root}/backups/www/${name}${here}/often`; return existsSync(file) ? [readFileSync(file, "utf8")] : []; });
+    assert.equal(kept.filter((one) => one === "first").length, 1, String(kept));
+    assert.ok(kept.includes("third"), String(kept));
+  });
+
+  testOnce("a file that is written without pause arrives all the same", async () => {
+    const writing = setInterval(() => appendFileSync(`${here}/log`, "line\n"), 3);
+    try { await until("some of it has arrived", () => existsSync(`${there}/log`) && statSync(`${there}/log`).size > 100); } finally { clearInterval(writing); }
+    await same();
+  });
+
+  testOnce("more deletions than allowed delete nothing, other changes go on, and the full run asks for approval", async () => {
+    mkdirSync(`${here}/many`);
+    for (let n = 0; n < 150; n += 1) writeFileSync(`${here}/many/${n}`, "x");
+    await arrives("many/149", "x");
+    await same();
+    assert.equal((await pair.mirror("run", "www")).code, 0); // so that they are not new
+    await until("the run has been noticed", async () => (await live()).unlistedSince === null);
+    rmSync(`${here}/many`, { recursive: true });
+    writeFileSync(`${here}/other`, "goes on");
+    await arrives("other", "goes on");
+    await until("it waits for approval", async () => /15\d deletions wait/.test((await pair.mirror("status")).stdout));
+    assert.equal(readdirSync(`${there}/many`).length, 150);
+    assert.ok((await ledger()).dirty.some(({ path }) => path.includes("/many")));
+    writeFileSync(`${here}/other`, "still");
+    await arrives("other", "still");
+    assert.equal((await pair.mirror("approve", "www")).code, 0);
+    assert.equal((await pair.mirror("run", "www")).code, 0);
+    await gone("many");
+    await same();
+  });
+
+  testOnce("another name of a changed file is found by a full run", async () => {
+    writeFileSync(`${here}/name-1`, "a");
+    linkSync(`${here}/name-1`, `${here}/d/name-2`);
+    await arrives("name-1", "a");
+    await arrives("d/name-2", "a");
+    appendFileSync(`${here}/name-1`, "b");
+    await arrives("name-1", "ab");
+    await arrives("d/name-2", "ab");
+    await until("it is live again", async () => (await live()).unlistedSince === null);
+    await same();
+  });
+
+  testOnce("a changed mode arrives", async () => {
+    chmodSync(`${here}/d/f1`, 0o601);
+    await until("the mode is there", () => (statSync(`${there}/d/f1`).mode & 0o777) === 0o601);
+  });
+
+  testOnce("runs and live changes do not get in each other's way", async () => {
+    const writing = setInterval(() => writeFileSync(`${here}/busy-${Math.floor(Math.random() * 20)}`, String(Math.random())), 10);
+    try { for (let n = 0; n < 3; n += 1) assert.equal((await pair.mirror("run", "www", "--json")).code, 0); } finally { clearInterval(writing); }
+    await same();
+  });
+
+  testOnce("at a newer epoch nothing more is taken, the ledger says what is missing, and so does the other node", async () => {
+    await pair.two.journal(15, 1);
+    writeFileSync(`${here}/late`, "stale");
+    await until("the ledger lists it", async () => (await ledger()).dirty.some(({ path }) => path.endsWith("/late")));
+    await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than a few tries
+    assert.equal(existsSync(`${there}/late`), false);
+    assert.match((await live()).because, /epoch 12 is over, 15 is current/);
+    await pair.two.journal(12, 0);
+    await arrives("late", "stale");
+    await same();
+  });
+
+  testOnce("what the owner has said of its ledger is known on the other node after a takeover", async () => {
+    renameSync(`${there}/.clusterd-tree`, `${there}/.away`); // the standby refuses, but hears
+    writeFileSync(`${here}/missing`, "x");
+    const told = async () => (JSON.parse((await pair.run(pair.two, "mirror/bin/mirror", ["ledger", "--json"])).stdout) as { jobs: { own: unknown; told: { dirty: { path: string }[] } | null }[] }).jobs[0];
+    await until("the other node has been told", async () => (await told())?.told?.dirty.some(({ path }) => path === `${here}/missing`) === true);
+    pair.two.role = ["owner", "owner"];
+    pair.two.epoch = 14;
+    assert.ok((await told())?.told?.dirty.some(({ path }) => path === `${here}/missing`), "it is the owner now, and this may be stale");
+    pair.two.reset();
+    renameSync(`${there}/.away`, `${there}/.clusterd-tree`);
+    await arrives("missing", "x");
+    await until("it is live again", async () => (await live()).unlistedSince === null);
+    await same();
+  });
+
+  test("a tree whose disk has gone deletes nothing there", async () => {
+    const files = readdirSync(there).length;
+    renameSync(here, `${here}.disk`);
+    mkdirSync(here);
+    await until("it is noticed", async () => (await live()).unlistedSince !== null);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.equal(readdirSync(there).length, files);
+    rmSync(here, { recursive: true });
+    renameSync(`${here}.disk`, here);
+    await until("it is live again", async () => (await live()).unlistedSince === null);
+    writeFileSync(`${here}/back`, "x");
+    await arrives("back", "x");
+    await same();
+  });
+
+  testOnce("a mirror process that is killed loses no change that it had heard of", async () => {
+    await pair.two.journal(15, 1);
+    writeFileSync(`${here}/heard`, "x");
+    await until("the ledger lists it", async () => (await ledger()).dirty.some(({ path }) => path.endsWith("/heard")));
+    await mirror.kill();
+    assert.ok((await ledger()).dirty.some(({ path }) => path.endsWith("/heard")));
+    await pair.two.journal(12, 0);
+    mirror = await startDaemon(pair);
+    await arrives("heard", "x");
+    await until("it is live again", async () => (await live()).unlistedSince === null);
+    await same();
+  });
+
+  testOnce("the receiver killed in the middle: the next batch goes over a new connection", async () => {
+    const receivers = () => execFileSync("pgrep", ["-f", `cli.ts receive$`], { encoding: "utf8" }).trim().split("\n").map(Number).filter((pid) => readFileSync(`/proc/${pid}/environ`, "utf8").includes(`CLUSTERD_RUN=${pair.two.root}/run`));
+    writeFileSync(`${here}/large`, Buffer.alloc(64 * 1024 * 1024, "x"));
+    for (const pid of receivers()) process.kill(pid, "SIGKILL");
+    await until("it has arrived", () => existsSync(`${there}/large`) && statSync(`${there}/large`).size === 64 * 1024 * 1024);
+    await same();
+  });
+
+  if (watcher === "fatrace") test("a watcher that is deaf is noticed, and listened to again when it hears", async () => {
+    const passes = runs();
+    const [pid] = execFileSync("pgrep", ["-P", String(mirror.pid), "-x", "fatrace"], { encoding: "utf8" }).trim().split("\n").map(Number);
+    process.kill(pid ?? assert.fail("no fatrace"), "SIGSTOP");
+    await until("it is noticed", async () => (await live()).by === null);
+    writeFileSync(`${here}/unheard`, "x");
+    assert.match((await live()).because, /was not heard of/);
+    process.kill(pid ?? 0, "SIGCONT");
+    await until("it is live again", async () => (await live()).unlistedSince === null);
+    await arrives("unheard", "x");
+    assert.ok(runs() >= passes);
+    await same();
+  });
+});
+
+interface Daemon { readonly pid: number; text(): string; stop(): Promise<void>; kill(): Promise<void> }
+
+async function startDaemon(pair: Pair): Promise<Daemon> {
+  const child: ChildProcess = spawn("nsenter", [...pair.inside, new URL("../../mirror/bin/mirror", import.meta.url).pathname, "daemon"], { env: { ...process.env, ...pair.one.env }, stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  child.stdout?.on("data", (chunk) => { text += String(chunk); });
+  const end = async (signal: NodeJS.Signals): Promise<void> => { if (child.exitCode !== null || child.signalCode !== null) return; child.kill(signal); await once(child, "exit"); };
+  await until("the mirror's process has started", () => /mirror\.clusterd there=true/.test(text));
+  return { pid: child.pid ?? 0, text: () => text, stop: () => end("SIGTERM"), kill: () => end("SIGKILL") };
+}
+
+async function until(what: string, so: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    if (await so()) return;
+    if (Date.now() > deadline) assert.fail(`not within a minute: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
