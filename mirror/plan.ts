@@ -6,6 +6,7 @@ import type { JobConfig } from "../clusterd/config/config.ts";
 import { backupDir, entryBackupDir } from "./backup-names.ts";
 import type { RunKind, RunId } from "./backup-names.ts";
 import { REMOTE_PATH, senderOptions } from "./rsync-args.ts";
+import { THROUGH } from "./rsync.ts";
 import { entryKey } from "./settings.ts";
 import type { Entry } from "./settings.ts";
 
@@ -15,7 +16,7 @@ export interface Step {
   readonly entry: Entry;
   /** rsync stands in the tree: while it does, the file system cannot be unmounted under it. */
   readonly cwd: string;
-  /** Arguments of the dry run, and of the real one with rsync's own limit of deletions. */
+  /** Arguments of the dry run, which goes over a session, and of the real one with rsync's own limit of deletions. */
   readonly dry: readonly string[];
   real(maxDelete: number): readonly string[];
 }
@@ -28,7 +29,7 @@ export function planRun(plan: RunPlan): readonly Step[] {
     const args = (dryRun: boolean, maxDelete: number): readonly string[] => [
       ...senderOptions({ kind: entry.kind, dryRun, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
       ...(dryRun ? [] : ["--info=progress2"]),
-      "-e", plan.remoteShell, `--rsync-path=${requestPrefix(plan, entry)}`,
+      "-e", dryRun ? THROUGH : plan.remoteShell, `--rsync-path=${requestPrefix(plan, entry)}`,
       tree ? "./" : `./${basename(entry.path)}`, `${host}:${REMOTE_PATH}`,
     ];
     return { entry, cwd: tree ? entry.path : dirname(entry.path), dry: args(true, UNLIMITED), real: (maxDelete) => args(false, maxDelete) };

@@ -28,7 +28,8 @@ import type { EntryReport, RunReport } from "./report.ts";
 import { rsync } from "./rsync.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
 import { carriesConfiguration, entryKey, peerOf } from "./settings.ts";
-import { askPeer, remoteShell } from "./ssh.ts";
+import { Session } from "./session.ts";
+import { remoteShell } from "./ssh.ts";
 import type { Peer } from "./ssh.ts";
 import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
 import type { Kept } from "./kept.ts";
@@ -111,8 +112,20 @@ async function carryOut(config: Config, job: JobConfig, run: RunId, options: Run
   lookHere(job, options.dryRun);
   found.link = await mustReach(config, status);
   const peer: Peer = { node: config.nodes[peerOf(config)].name, address: found.link.address, port: config.cluster.sshPort };
-  const ask = (...words: readonly string[]): Promise<string> => request(peer, ["clusterd-mirror", "v1", ...words], Math.min(REQUEST_TIMEOUT, left(deadline)));
-  const common = [job.name, String(found.epoch), run] as const;
+  // Questions and dry runs share one receiver (session.ts), which starts while this side looks around; the push has a connection of its own.
+  const session = new Session(peer);
+  try {
+    return await overSession(job, run, options, found, { peer, session, epoch: found.epoch, deadline });
+  } finally {
+    session.close();
+  }
+}
+
+interface Way { readonly peer: Peer; readonly session: Session; readonly epoch: number; readonly deadline: number }
+
+async function overSession(job: JobConfig, run: RunId, options: RunOptions, found: Found, { peer, session, epoch, deadline }: Way): Promise<string> {
+  const ask = (...words: readonly string[]): Promise<string> => request(session, ["clusterd-mirror", "v1", ...words], Math.min(REQUEST_TIMEOUT, left(deadline)));
+  const common = [job.name, String(epoch), run] as const;
 
   const there = mayGoOn(job, JSON.parse(await ask("check", ...common)) as CheckAnswer);
   if (!options.dryRun) {
@@ -120,8 +133,8 @@ async function carryOut(config: Config, job: JobConfig, run: RunId, options: Run
     const trouble = await hook("before", job, { run, kind: options.kind }, "");
     if (trouble !== null) throw new Stop("refused", EXIT.refused, trouble);
   }
-  const steps = planRun({ job, run, kind: options.kind, epoch: found.epoch, remoteShell: remoteShell(peer), address: peer.address });
-  const dry = await dryRuns(steps, deadline);
+  const steps = planRun({ job, run, kind: options.kind, epoch, remoteShell: remoteShell(peer), address: peer.address });
+  const dry = await dryRuns(steps, session, deadline);
   const fresh = options.kind === "recovery" ? new Set(JSON.parse(await ask("fresh", ...common)) as string[]) : new Set<string>();
   const deletions = deletionsOf(dry, fresh);
   found.deletions = deletions.names;
@@ -179,9 +192,10 @@ async function mustReach(config: Config, status: NodeStatus): Promise<Link> {
 }
 
 /** The peer's answer to one request, or Stop. What the peer has not heard yet it may know in a moment: three tries. */
-async function request(peer: Peer, words: readonly string[], timeout: Duration): Promise<string> {
+async function request(session: Session, words: readonly string[], timeout: Duration): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
-    const { code, stdout, stderr } = await askPeer(peer, words, timeout);
+    const { peer } = session;
+    const { code, stdout, stderr } = await session.ask(words, timeout);
     if (code === 0) return stdout;
     const because = stderr.trim().split("\n").at(-1) ?? "";
     if (code === RECEIVE_EXIT.retry && attempt < 4) { await new Promise((resolve) => setTimeout(resolve, 250 * attempt)); continue; }
@@ -203,9 +217,9 @@ function mayGoOn(job: JobConfig, answer: CheckAnswer): ReadonlyMap<string, PeerT
 
 interface Dry { readonly step: Step; readonly counts: Counts }
 
-async function dryRuns(steps: readonly Step[], deadline: number): Promise<readonly Dry[]> {
+async function dryRuns(steps: readonly Step[], session: Session, deadline: number): Promise<readonly Dry[]> {
   const dry: Dry[] = [];
-  for (const step of steps) dry.push({ step, counts: await complete(step, step.dry, deadline) });
+  for (const step of steps) dry.push({ step, counts: await complete(step, step.dry, deadline, { session }) });
   return dry;
 }
 
@@ -223,13 +237,13 @@ function deletionsOf(dry: readonly Dry[], fresh: ReadonlySet<string>): Deletions
 async function pushEntry(job: JobConfig, step: Step, limit: number, deadline: number, options: RunOptions): Promise<Counts> {
   // Once more, just before: between the dry run and now the disk may have gone.
   if (step.entry.kind === "tree") insist(maySend(lookAtTree(step.entry.path, job.name), job.name));
-  return complete(step, step.real(limit), deadline, (progress) => options.onProgress?.(step.entry.path, progress));
+  return complete(step, step.real(limit), deadline, { onProgress: (progress) => options.onProgress?.(step.entry.path, progress) });
 }
 
 /** One rsync, to its end. Files that vanished under it are normal in a live tree; a second pass right away is then whole. */
-async function complete(step: Step, args: readonly string[], deadline: number, onProgress?: (progress: Progress) => void): Promise<Counts> {
+async function complete(step: Step, args: readonly string[], deadline: number, more: { readonly session?: Session; readonly onProgress?: (progress: Progress) => void }): Promise<Counts> {
   for (let attempt = 1; ; attempt += 1) {
-    const { outcome, counts, refusal } = await rsync(args, { cwd: step.cwd, timeout: left(deadline), ...(onProgress === undefined ? {} : { onProgress }) });
+    const { outcome, counts, refusal } = await rsync(args, { cwd: step.cwd, timeout: left(deadline), ...more });
     if (outcome.kind === "complete") return counts;
     if (refusal !== null) throw new Stop("peer-refused", EXIT.peerRefused, `${step.entry.path}: the peer refused: ${refusal}`);
     if (outcome.kind === "unreachable") throw new Stop("unreachable", EXIT.unreachable, `${step.entry.path}: ${outcome.because}`);
