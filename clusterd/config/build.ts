@@ -42,7 +42,7 @@ export function toConfig(files: Files, self: string): Config {
       name: cluster.name, profile: cluster.profile, timing: timingOf(cluster.profile, files.timing), policy: cluster.policy,
       references: referencesOf(files), witness: cluster.witness, failback: cluster.failback, failbackDelay: cluster.failback_delay, divergence: cluster.divergence ?? (cluster.policy === "availability" ? "newest" : "ask"), soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
       scheduler: cluster.scheduler, notify: cluster.notify, port: cluster.port, serialBaud: cluster.serial_baud, sshPort: cluster.ssh_port,
-      offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease, watch: cluster.watch,
+      offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease, watchdog: cluster.watchdog, watch: cluster.watch,
     },
     nodes: toNodes(first, second),
     services: files.services.map(toService).sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1)),

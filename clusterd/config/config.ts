@@ -53,6 +53,8 @@ export interface ClusterConfig {
   readonly offsetLimit: Duration;
   /** nftables egress lease: `auto` uses it where the kernel can. */
   readonly kernelLease: "auto" | "yes" | "no";
+  /** The device that the dead-man holds: `auto` is /dev/watchdog where there is one, `no` none. */
+  readonly watchdog: string;
   /** Who tells of changes in the mirrored trees, unless the job says otherwise. */
   readonly watch: Watch;
 }

@@ -34,7 +34,7 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
     ["divergence", c.divergence],
     ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],
     ["scheduler", c.scheduler], ["notify", words(c.notify)], ["port", `${c.port}/udp`], ["serial_baud", `${c.serialBaud}`], ["ssh_port", `${c.sshPort}/tcp`],
-    ["offset_limit", formatDuration(c.offsetLimit)], ["kernel_lease", c.kernelLease], ["watch", c.watch],
+    ["offset_limit", formatDuration(c.offsetLimit)], ["kernel_lease", c.kernelLease], ["watchdog", c.watchdog], ["watch", c.watch],
   ];
 }
 

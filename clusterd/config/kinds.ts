@@ -146,6 +146,9 @@ export const program: Kind<string> = one("the full path of a program", (text) =>
   return bad ?? { value: text };
 });
 
+export const watchdog: Kind<string> = one("auto, no, or a device such as /dev/watchdog1", (text) =>
+  text === "auto" || text === "no" || (/^\/dev\/[A-Za-z0-9_/-]+$/.test(text) && !text.includes("//")) ? { value: text } : { fault: `"${text}" is no watchdog device` });
+
 export const device: Kind<string> = one("a serial device such as /dev/ttyS0", (text) =>
   /^\/dev\/[A-Za-z0-9_/-]+$/.test(text) && !text.includes("//") ? { value: text } : { fault: `"${text}" is no serial device` });
 

@@ -53,6 +53,7 @@ export const CLUSTER = {
   offset_limit: optional(kind.duration, 1000, "1s", "1s", "How far the two clocks may be apart before there is an alarm and mirror runs are refused."),
   watch: optional(kind.choice("auto", "chokidar", "fatrace", "no"), "auto", "auto", "auto", "Who tells the owner of changes, so that they reach the other node at once: chokidar for small trees, fatrace (to be installed) for large ones, or nobody.", "auto: whichever fits; no: changes travel with the next run of the crontab. A job's own `watch` counts before this one."),
   kernel_lease: optional(kind.choice("auto", "yes", "no"), "auto", "auto", "auto", "Whether the kernel too keeps an identity silent whose lease is over (nftables egress, Linux 5.16 or newer).", "auto: where it can; yes: do not start without."),
+  watchdog: optional(kind.watchdog, "no", "no", "auto", "The hardware or software watchdog that the dead-man process pets: if it hangs too, or a link cannot be set down at the end of its lease, the machine reboots within ten seconds.", "auto: /dev/watchdog where there is one. Nothing else may use it, neither systemd (RuntimeWatchdogSec) nor a watchdog daemon."),
 } satisfies Options;
 
 const short = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);

@@ -17,6 +17,8 @@ export interface DeadMan {
   off(nic: string): void;
   /** Worst lateness it has seen in itself since it started, link-down time included, in milliseconds. */
   lateness(): Duration;
+  /** Whether it holds the machine's watchdog; null while it has not said so, or none is asked for. */
+  watchdog(): boolean | null;
   close(): void;
 }
 
@@ -24,6 +26,8 @@ export interface DeadManEvents {
   lost(reason: string): void;
   back(): void;
   fired(nic: string, late: Duration, reason: string): void;
+  /** The watchdog is petted; or why it cannot be. */
+  watchdog(trouble: string | null): void;
 }
 
 const PING_EVERY: Duration = 400;
@@ -42,12 +46,14 @@ function endPredecessor(): void {
   }
 }
 
-export function createDeadMan(events: DeadManEvents): DeadMan {
+/** `watchdog`: the device that it is to hold, or null. */
+export function createDeadMan(events: DeadManEvents, watchdog: string | null = null): DeadMan {
   const leases = new Map<string, Instant>();
   let child: ChildProcessWithoutNullStreams | null = null;
   let ready = false;
   let everReady = false;
   let closed = false;
+  let petted: boolean | null = null;
   let worst: Duration = 0;
   let asked = 0;
   let answered = 0;
@@ -57,7 +63,7 @@ export function createDeadMan(events: DeadManEvents): DeadMan {
   const tell = (line: string): void => { child?.stdin.write(`${line}\n`); };
 
   function launch(): void {
-    const started = spawn("perl", [`${SCRIPTS}/deadman`], { stdio: "pipe" });
+    const started = spawn("perl", [`${SCRIPTS}/deadman`, ...(watchdog === null ? [] : [`--watchdog=${watchdog}`])], { stdio: "pipe" });
     child = started;
     rememberPid(started.pid);
     let rest = "";
@@ -98,6 +104,10 @@ export function createDeadMan(events: DeadManEvents): DeadMan {
       answered = Number(what);
       answeredAt = performance.now();
       worst = Math.max(worst, Number(number));
+    }
+    if (verb === "watchdog") {
+      petted = what === "on";
+      events.watchdog(petted ? null : [number, ...words].join(" "));
     }
     if (verb === "fired") {
       leases.delete(what);
@@ -152,12 +162,13 @@ export function createDeadMan(events: DeadManEvents): DeadMan {
       tell(`off ${nic}`);
     },
     lateness: () => worst,
+    watchdog: () => petted,
     close: () => {
       closed = true;
       if (timer !== null) clearInterval(timer);
-      // With a lease still running it is left to its work, and ends after it.
-      if (leases.size === 0) child?.kill("SIGKILL");
-      else child?.stdin.end();
+      // With a lease still running it is left to its work, and ends after it. SIGTERM, so that it can disarm a watchdog.
+      child?.stdin.end();
+      if (leases.size === 0) child?.kill("SIGTERM");
     },
   };
 }

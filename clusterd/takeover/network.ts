@@ -5,6 +5,7 @@
 // Not here: whether an identity may be raised; that is the core's judgement.
 
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { monotonicNow, type Instant } from "../base/time.ts";
 import { createEye, type Voice } from "../arbiter/lan-eye.ts";
 import type { Config } from "../config/config.ts";
@@ -51,11 +52,16 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   let kernelNeeded = wish === "yes";
 
   const ip = startWaitingIp();
+  const watchdog = watchdogOf(config.cluster.watchdog);
   const deadman = createDeadMan({
     lost: (reason) => { events.guardLost(reason); },
     back: guardIsBack,
+    watchdog: (trouble) => {
+      if (trouble === null) log.info(`the watchdog ${watchdog} is armed: a machine on which the dead-man hangs, or a link cannot be set down, reboots`);
+      else log.warn(`watchdog ${watchdog}: ${trouble}`);
+    },
     fired: (nic, late, reason) => { log.warn(`dead-man: link of ${nic} set down ${late.toFixed(1)} ms after the end of its lease: ${reason}`); },
-  });
+  }, watchdog);
   const kernel = createKernelLease(plans, timing.lease + timing.release, timing.release, (reason) => {
     events.guardLost(reason);
     void restoreKernelLease();
@@ -291,6 +297,9 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     },
   };
 }
+
+/** auto: the machine's, if it has one. */
+const watchdogOf = (wish: string): string | null => wish === "no" ? null : wish !== "auto" ? wish : existsSync("/dev/watchdog") ? "/dev/watchdog" : null;
 
 const restDifference = ({ rest }: NicPlan, state: NicState | null): string | null => difference(state, rest);
 
