@@ -9,7 +9,7 @@
 
 import { spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { appendFileSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, renameSync, rmdirSync, statSync, statfsSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
@@ -19,7 +19,7 @@ import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index, Role } from "../clusterd/core/model.ts";
 import { readJournal } from "../clusterd/journal.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
-import { backupDir, entryBackupDir } from "./backup-names.ts";
+import { backupDir, entryBackupDir, newRunId } from "./backup-names.ts";
 import { RECEIVE_EXIT } from "./exit-codes.ts";
 import { mayReceive } from "./gate.ts";
 import type { PeerTree } from "./gate.ts";
@@ -132,9 +132,10 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
   if ("refused" in found) return refuse(RECEIVE_EXIT.tree, found.refused);
   const lock = receiveLock(job.name);
   if (!lock.ok) return refuse(RECEIVE_EXIT.retry, `another run is being received (process ${lock.holder})`);
+  const dir = freshBackupDir(request, entry);
   try {
     writeFileSync(receivingMark(job.name), "");
-    const kept = entryBackupDir(backupDir(BACKUPS, job.name, request.run, request.kind), entry);
+    const kept = entryBackupDir(dir, entry);
     if (!words.request.dryRun) noteBegun(job.name, request.run);
     const target = makeReady(entry, kept, words.request.dryRun);
     const folder = openFolder(target.folder);
@@ -151,6 +152,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
     }
   } finally {
     writeFileSync(receivingMark(job.name), "");
+    if (!dir.includes(request.run)) removeEmpty(dir); // the run's own is looked at when it is complete
     lock.release();
   }
 }
@@ -180,6 +182,15 @@ async function readAll(stream: NodeJS.ReadableStream, most: number): Promise<Buf
     if (size > most) return null;
   }
   return Buffer.concat(chunks);
+}
+
+/** Where this push keeps what it replaces: the run's dated directory, or a new one if versions of this entry lie there already, since
+ *  rsync would write over them. A run whose files vanish under it pushes again; a hostile owner may. */
+function freshBackupDir({ job, run, kind }: Request & { readonly verb: "push" }, entry: Entry): string {
+  const dir = backupDir(BACKUPS, job, run, kind);
+  const kept = entryBackupDir(dir, entry);
+  const taken = entry.kind === "tree" ? existsSync(kept) && readdirSync(kept).length > 0 : existsSync(join(kept, basename(entry.path)));
+  return taken ? backupDir(BACKUPS, job, newRunId(Date.now()), kind) : dir;
 }
 
 /** Makes the folders that rsync does not make itself. A dry run changes nothing: a tree that is not there looks like an empty one. */

@@ -1,11 +1,12 @@
-// Which NICs have a cable with somebody at its other end, noticed within a millisecond or two.
+// Which NICs have a cable with somebody at its other end, noticed within a millisecond or two; and what else they have become
+// without our doing, as when a person removes an address.
 //
-// `ip monitor link` says that something changed; what it is now is asked of the waiting ip, the one source. A poll every
+// `ip monitor` says that something changed; what it is now is asked of the waiting ip, the one source. A poll every
 // two seconds covers a monitor that died. A NIC that we are changing ourselves is not judged until that is done.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
-import { readState, SHOW_ALL } from "./nic-state.ts";
+import { readState, SHOW_ALL, type NicState } from "./nic-state.ts";
 import type { WaitingIp } from "./waiting-ip.ts";
 
 export interface CarrierWatch {
@@ -17,9 +18,11 @@ export interface CarrierWatch {
 }
 
 const POLL: Duration = 2000;
+/** A line about an address; others are about links. Addresses that come are of our own doing, or somebody else's business. */
+const ADDRESS_CAME = /^\d+: \S+\s+inet6? /;
 const RESTART_PAUSE: Duration = 200;
 
-export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, changed: (nic: string, up: boolean, at: Instant) => void): CarrierWatch {
+export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, changed: (nic: string, up: boolean, at: Instant) => void, seen: (nic: string, state: NicState) => void): CarrierWatch {
   const known = new Map<string, boolean>();
   const paused = new Map<string, number>();
   let monitor: ChildProcess | null = null;
@@ -29,7 +32,11 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
   async function look(): Promise<void> {
     const answer = await ip.ask([], [SHOW_ALL]);
     if (closed || !answer.ok) return;
-    for (const nic of nics) judge(nic, readState(answer.answers[0], nic)?.carrier ?? false);
+    for (const nic of nics) {
+      const state = readState(answer.answers[0], nic);
+      judge(nic, state?.carrier ?? false);
+      if (state !== null && !paused.has(nic)) seen(nic, state);
+    }
   }
 
   function judge(nic: string, up: boolean): void {
@@ -39,9 +46,11 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
   }
 
   function listen(): void {
-    const started = spawn("ip", ["-o", "monitor", "link"], { stdio: ["ignore", "pipe", "ignore"] });
+    const started = spawn("ip", ["-o", "monitor", "link", "address"], { stdio: ["ignore", "pipe", "ignore"] });
     monitor = started;
-    started.stdout.on("data", () => { void look(); });
+    started.stdout.setEncoding("utf8").on("data", (text: string) => {
+      if (text.split("\n").some((line) => line !== "" && !ADDRESS_CAME.test(line))) void look();
+    });
     const again = (): void => {
       if (closed || monitor !== started) return;
       monitor = null;

@@ -70,6 +70,10 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     carrier.set(nic, up);
     const place = places.find(({ plan }) => plan.nic === nic);
     events.carrier(place?.plan.role ?? "heartbeat", up, at);
+  }, (nic, state) => {
+    const place = places.find(({ plan }) => plan.nic === nic);
+    // A link that is down is the carrier's affair.
+    if (place?.raised === true && state.up && difference(state, place.plan) !== null) void alone(place, () => putRight(place));
   });
   const eye = createEye(config, voice, (nic, mac, at) => {
     const place = places.find(({ plan }) => plan.nic === nic && plan.mac === mac);
@@ -139,6 +143,18 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     if (monotonicNow() >= until) return "the lease had ended before it began";
     if (!deadman.isThere()) return "there is no dead-man process to end it";
     return kernelNeeded && !kernel.isThere() ? "the kernel lease is not in place" : null;
+  }
+
+  /** What we raised has lost its address or MAC without our doing, by a person or another program: while the lease lasts, it gets them back. */
+  async function putRight(place: Place): Promise<string | null> {
+    const { plan } = place;
+    const wrong = difference(await lookAt(plan), plan);
+    if (wrong === null || !place.raised || monotonicNow() >= place.until) return null;
+    log.warn(`${plan.nic}: ${wrong}, though it carries the identity of ${config.nodes[plan.identity].name} and we did not change it: putting it right`);
+    const still = identityDifference(await ip.ask(place.up, showIdentity(plan)), plan);
+    if (still !== null) log.warn(`${plan.nic}: ${still}; trying again`);
+    else eye.announce(plan.nic, plan.mac, plan.addresses);
+    return still;
   }
 
   async function bringUpSlowly(plan: NicPlan, why: string): Promise<string | null> {
@@ -289,6 +305,8 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     },
     close: async () => {
       for (const place of places) if (place.held) await alone(place, () => bringDown(place));
+      // Who brings these addresses up by other means when we are gone is not to meet our dead ends (network-scripts/functions).
+      await ip.ask(["0.0.0.0/0", "::/0"].flatMap((all) => plans.map(({ table }) => `route del unreachable ${all} table ${table} metric 4294967295`)), []);
       watch.close();
       eye.close();
       deadman.close();

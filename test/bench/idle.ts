@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Lab } from "../lab/lab.ts";
-import { settle } from "./pair.ts";
+import { settle } from "../lab/home.ts";
 import { collect } from "./result.ts";
 import type { Result } from "./result.ts";
 

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import type { Lab } from "../lab/lab.ts";
 import { Asker } from "../lab/outage.ts";
 import { owners, readSniffer } from "../lab/owners.ts";
-import { keepEvidence, settle, statusOfBoth } from "./pair.ts";
+import { keepEvidence, settle, statusOfBoth } from "../lab/home.ts";
 import { collect } from "./result.ts";
 import type { Result } from "./result.ts";
 

@@ -175,6 +175,11 @@ export class Lab {
     writeFileSync(this.#serialMode, mode);
   }
 
+  /** One line of nft on the switch. What is not in the chain of the cuts, mend() leaves alone. */
+  async rule(line: string): Promise<void> {
+    await this.#switch(["nft", "-f", "-"], `${line}\n`);
+  }
+
   /** Undoes all cuts and plugs all cables in. */
   async mend(): Promise<void> {
     rmSync(this.#serialMode, { force: true });
@@ -264,6 +269,11 @@ export class Lab {
   /** The node's disk as seen from outside: only what differs from the Debian tree. Write to it only while the node is off. */
   disk(node: string): string {
     return `${this.folder}/${node}/disk`;
+  }
+
+  /** A path of the node's own, its /run and /proc included, as this machine reaches it while the node is on. */
+  inside(node: string, path: string): string {
+    return `/proc/${this.#first(node).pid}/root${path}`;
   }
 
   get snifferLog(): string {

@@ -90,6 +90,22 @@ describe("a pair with one tree", { skip: why ?? false }, () => {
     assert.equal(readdirSync(`${pair.two.root}/backups/www`).length, folders);
   });
 
+  // Found by chaos 1/2: rsync exit 24 is tried again at once, and the second push wrote over what the first had kept.
+  test("a second push within one run keeps what the first one kept", async () => {
+    writeFileSync(`${tree}/d4/again`, "first");
+    await settled();
+    const contents = ["second", "third", "fourth"];
+    for (const content of contents) {
+      writeFileSync(`${tree}/d4/again`, content);
+      const { code, stderr } = await pair.push(RUN_NAME, tree);
+      assert.equal(code, 0, stderr);
+    }
+    const folders = readdirSync(`${pair.two.root}/backups/www`).map((name) => `${pair.two.root}/backups/www/${name}${tree}/d4/again`);
+    assert.deepEqual(folders.filter((path) => existsSync(path)).map((path) => readFileSync(path, "utf8")).sort(), ["first", "second", "third"]);
+    assert.equal(readFileSync(`${pair.two.root}/backups/www/${RUN_NAME}.normal${tree}/d4/again`, "utf8"), "first");
+    await settled();
+  });
+
   test("two writes of equal length within one second both arrive", async () => {
     const second = Math.floor(Date.now() / 1000);
     writeFileSync(`${tree}/twice`, "one");

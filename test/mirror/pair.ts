@@ -16,6 +16,8 @@ import { promisify } from "node:util";
 import type { IdentityRecord, IdentitySummary, Index, JournalRecord, Role } from "../../clusterd/core/model.ts";
 import type { ControlRequest, NodeStatus } from "../../clusterd/status/control.ts";
 import { serveControl } from "../../clusterd/status/socket-server.ts";
+import { senderOptions } from "../../mirror/rsync-args.ts";
+import { entryKey } from "../../mirror/settings.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
 const SSHD = "/usr/sbin/sshd";
@@ -178,6 +180,15 @@ export class Pair {
   ssh(...words: readonly string[]): Promise<Result> {
     const key = join(this.one.root, "state/keys");
     return result("nsenter", [...this.inside, "ssh", "-F", "none", "-T", "-p", String(PORT), "-i", `${key}/mirror_ed25519`, "-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${key}/known_hosts`, "-o", "HostKeyAlias=serv2", "-o", `ControlPath=${this.home}/c`, "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "root@10.77.0.2", ...words], process.env);
+  }
+
+  /** One push by rsync through the forced command, as `mirror run` does it, under a run's name of the caller's choice. */
+  push(run: string, tree: string): Promise<Result> {
+    const key = join(this.one.root, "state/keys");
+    const entry = entryKey({ kind: "tree", path: `${tree}/` });
+    const shell = `ssh -F none -T -p ${PORT} -l root -i ${key}/mirror_ed25519 -o BatchMode=yes -o UserKnownHostsFile=${key}/known_hosts -o HostKeyAlias=serv2`;
+    const options = senderOptions({ kind: "tree", dryRun: false, fsync: false, backupDir: "/unused", maxDelete: 100 }, []);
+    return result("nsenter", [...this.inside, "rsync", ...options, "-e", shell, `--rsync-path=clusterd-mirror v1 push www ${this.one.epoch} ${run} ${entry} normal`, `${tree}/`, "10.77.0.2:entry"], process.env);
   }
 
   /** One command line of `ip` and the like, in the pair's network. */

@@ -49,7 +49,7 @@ if (ownNetwork()) {
   /** Addresses, routes and rules of the whole node, without what differs by itself. */
   const everything = (): unknown => [
     ["addr"], ["route", "show", "table", "all"], ["-6", "route", "show", "table", "all"], ["rule"], ["-6", "rule"],
-  ].map((words) => (JSON.parse(run("ip", "-j", ...words)) as Record<string, unknown>[]).filter((each) => Object.keys(each).length > 0 && each["ifname"] !== "lo" && each["ifname"] !== "eth1")
+  ].map((words) => (JSON.parse(run("ip", "-j", ...words)) as Record<string, unknown>[]).filter((each) => Object.keys(each).length > 0 && each["ifname"] !== "lo" && each["ifname"] !== "eth1" && each["dev"] !== "eth1")
     .map((each) => JSON.stringify(each)).sort());
 
   test("prepare brings every NIC to rest and says what it found raised", async () => {
@@ -117,6 +117,26 @@ if (ownNetwork()) {
     assert.equal(announced.length, held.length, "every raise was announced");
     const home = sniffer.frames.filter(({ sender, mac }) => sender === "192.168.50.2" && mac !== MAC2);
     assert.deepEqual(home, []);
+  });
+
+  // Found by chaos 3/13: the dead-man had set the link down, and a connection of the hanging node went on by its other NIC.
+  test("with its link down, an identity's packets do not leave by the other NIC", async () => {
+    await network.prepare();
+    await raise(SERV2, soon(30_000));
+    const sniffer = await lan.sniff();
+    const ping = (): void => void spawnSync("ping", ["-c", "3", "-i", "0.02", "-W", "0.1", "-I", "192.168.50.2", "192.168.50.100"]);
+    ping();
+    await sniffer.quiet();
+    const home = sniffer.frames.filter(({ sender }) => sender === "192.168.50.2").length;
+    assert.ok(home >= 3, "it spoke at home");
+    run("ip", "link", "set", "eth0", "down");
+    ping();
+    await sniffer.quiet();
+    sniffer.close();
+    assert.deepEqual(sniffer.frames.filter(({ sender, port }) => sender === "192.168.50.2" && port !== "p0"), []);
+    await release(SERV2);
+    await network.close();
+    assert.doesNotMatch(run("ip", "route", "show", "table", "all") + run("ip", "-6", "route", "show", "table", "all"), /unreachable/, "dead ends end with the daemon");
   });
 
   test("announces IPv4 and IPv6 addresses again and again, and stops with the release", async () => {
@@ -210,6 +230,22 @@ if (ownNetwork()) {
     assert.ok(performance.now() - pulled < 200);
     lan.run("ip", "link", "set", "p0", "up");
     await until_(() => heard.includes("main up"));
+  });
+
+  // Found by chaos 2/1: nobody noticed, and the owner went on without an address.
+  test("an address or MAC that somebody takes off a raised identity comes back; of a resting NIC it does not", async () => {
+    await network.prepare();
+    await raise(SERV2, soon(30_000));
+    const raised = everything();
+    for (const change of [["addr", "flush", "dev", "eth0"], ["addr", "del", "192.168.50.2/24", "dev", "eth0"], ["link", "set", "eth0", "address", "02:00:5e:00:00:99"]]) {
+      run("ip", ...change);
+      await until(`what \`ip ${change.join(" ")}\` changed to be put right`, () => JSON.stringify(everything()) === JSON.stringify(raised));
+    }
+    assert.ok(heard.some((line) => line.includes("eth0: address 192.168.50.2/24 is missing, though it carries the identity of serv2")), heard.join("\n"));
+    await release(SERV2);
+    const resting = everything();
+    await wait(200);
+    assert.deepEqual(everything(), resting);
   });
 
   test("says when the dead-man dies, replaces it, and the new one knows the lease", async () => {

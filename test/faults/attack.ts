@@ -1,0 +1,26 @@
+import { MIRROR, MIRROR_PURE, NETWORK, PACKET, row, SERVICES, sim, thief, UDP, unit } from "./refs.ts";
+
+export const ATTACK = [
+  row("X1", "Heartbeats without the key, with another, of another cluster: dropped before they are parsed", [unit(PACKET, "refuses a packet made with another secret"), unit(PACKET, "refuses a packet of another cluster with the same secret"), unit(UDP, "strangers are counted and change nothing"), unit("fuzz/fuzz.test.ts", "a hundred thousand heartbeats forged without the key: none is accepted")]),
+  row("X2", "The two nodes have different keys: they never hear each other, and are told to agree", [unit(PACKET, "refuses a packet made with another secret"), unit("clusterd/install/keys.test.ts", "two nodes with a secret each are told to agree, on one of them")], "in the lab"),
+  row("X3", "Recorded traffic, of any age, boot, direction or link: never fresh", [unit("clusterd/core/links.test.ts", "a heartbeat recorded on a link and played again does not make the link look alive"), unit(PACKET, "refuses a packet of another link"), unit(PACKET, "refuses a packet that is reflected to its sender"), sim("duplicate")]),
+  row("X4", "Held back and delivered later within one boot: no lease grows past D from its question", [sim("delay"), sim("clog")]),
+  row("X5", "A flood of junk: no takeover, heartbeats pass", [unit(UDP, "strangers are counted and change nothing")]),
+  row("X6", "Forged ARP, for an identity or a reference host: a veto or a false vote, told", [unit(NETWORK, "asks the reference hosts, and probes whether an identity still answers"), sim("falseWord")], "in the lab"),
+  row("X7", "Forged answers of reference hosts: alone they decide nothing", [sim("falseWord"), unit("clusterd/arbiter/references.test.ts", "a host that answers twice counts once")]),
+  row("X8", "The mirror's key is stolen: only the owner's trees at the current epoch, nothing else", [unit(MIRROR, "gets nothing at another epoch, and each refusal is one line in the log"), thief("a shell"), thief("a path of his own")]),
+  row("X9", "Every option of rsync that could read, escape or delete: refused, nothing started", [thief("reading (--sender)"), thief("a daemon"), thief("following of links"), thief("a log file"), thief("another temporary folder"), thief("writing to devices"), thief("lists of files"), thief("comparison with other folders"), unit(MIRROR_PURE, "any option that is not ours is refused")]),
+  row("X10", "A shell, copies, forwarding, terminals with that key: refused", [thief("a shell"), thief("a command"), unit("clusterd/status/peer.test.ts", "nothing else can be asked with this key"), unit(MIRROR_PURE, "the authorized_keys line allows one program and nothing else")], "forwarding tried through the real sshd"),
+  row("X11", "Links planted in a tree, also while a run goes on: nothing outside changes", [unit("mirror/history.test.ts", "names that lead out of a dated directory, or through a kept link, are not read")], "a race during a run"),
+  row("X12", "Set-user-id files, devices and capabilities in a tree", [], "they are carried faithfully, by design; no policy to strip them yet"),
+  row("X13", "Names with terminal codes, HTML or line ends: harmless wherever they are shown", [unit("clusterd/base/log.test.ts", "no field can begin a line, colour a terminal or forge another field"), unit("clusterd/status/text.test.ts", "what a program said cannot move the reader's cursor")]),
+  row("X14", "Another local user at the control socket: refused", [unit("clusterd/status/socket-server.test.ts", "only root may connect: the socket has mode 0600, its folder 0700")]),
+  row("X15", "The web page: forged requests, rebinding, framing, traversal, slow readers", []),
+  row("X16", "Guessing the web page's token", []),
+  row("X17", "Secrets in logs, memory dumps, process lists, status", [unit(SERVICES, "programs get a clean environment and no secrets"), unit("clusterd/install/keys.test.ts", "a bundle is a file for root alone, and never written over another")], "a planted secret looked for everywhere"),
+  row("X18", "A hostile environment for the helpers: cleaned", [unit(SERVICES, "programs get a clean environment and no secrets")]),
+  row("X19", "The helpers are fed any bytes: nothing but their own words does anything", [unit("fuzz/fuzz.test.ts", "so is what was made of them")]),
+  row("X20", "A dependency is swapped, or brings an install script", []),
+  row("X21", "Keys are changed while one node is down", []),
+  row("X22", "The peer's host key changes: no question, no mirroring", [unit("clusterd/status/peer.test.ts", "another machine at that address is refused, and hears no question")]),
+];

@@ -1,0 +1,45 @@
+// The pair that chaos is let loose on: the sample's network, and one service of our own on each side that writes.
+
+import { cpSync, rmSync, writeFileSync } from "node:fs";
+
+import { besideLabs, settle } from "../home.ts";
+import type { Manner } from "../home.ts";
+import type { Lab } from "../lab.ts";
+import { until } from "../processes.ts";
+import { readNodes } from "../sample.ts";
+import { TREES } from "./witnesses.ts";
+
+const SAMPLE = new URL("../../../cluster.d", import.meta.url).pathname;
+const STORE = "/usr/bin/perl /usr/lib/clusterd/test/lab/chaos/store.pl";
+/** Rounds are to be short: what is well for a moment is well. */
+export const QUICKLY: Manner = { quiet: 250, poll: 100 };
+
+/** Builds the pair anew and returns when both identities are at home and both nodes have each other's files. */
+export async function freshPair(lab: Lab, profile: string): Promise<void> {
+  await lab.up({ profile, configuration: makeConfiguration(lab) });
+  await settle(lab, { ...QUICKLY, inSync: false });
+  // A recovery may just be going on; then the job is busy.
+  await Promise.all(lab.nodes().map(({ name }) => until(`the first full copy of ${name}'s trees`, 60_000, () =>
+    lab.exec(name, ["mirror", "run", "--all"], { timeout: 60_000 }).then(() => true, () => false))));
+  await settle(lab, QUICKLY);
+}
+
+export const configurationOf = (lab: Lab): string => `${besideLabs(lab)}/configuration-${lab.name}`;
+
+function makeConfiguration(lab: Lab): string {
+  const folder = configurationOf(lab);
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(SAMPLE, folder, { recursive: true });
+  for (const [at, { name, addresses: [main] }] of readNodes(SAMPLE).entries()) {
+    rmSync(`${folder}/${name}`, { recursive: true });
+    const [job, tree] = Object.entries(TREES)[at]!;
+    cpSync(`${SAMPLE}/${name}`, `${folder}/${name}`, { recursive: true, filter: (path) => path.endsWith(name) });
+    writeFileSync(`${folder}/${name}/${job}.conf`, [
+      "[service]",
+      ...["start", "stop", "check"].map((verb) => `${verb}_command = ${STORE} ${verb} ${name} ${main} ${tree}`),
+      "start_timeout = 2s", "stop_timeout = 2s",
+      "[mirror]", `path = ${tree}`, "exclude = *.tmp", "",
+    ].join("\n"));
+  }
+  return folder;
+}
