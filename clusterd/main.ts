@@ -40,7 +40,7 @@ const EXIT_RESTART = 75;
 /** The core gives a frozen handover up after two minutes; the pass itself is bounded by its jobs. */
 const OFFSET_LOOK = 2_000;
 /** Who follows this node's status hears something at least so often, and after a decision so soon: several often come together. */
-const NEWS_EVERY = 5_000;
+const NEWS_EVERY = 10_000;
 const NEWS_AFTER = 10;
 const PASS_LIMIT = 110_000;
 /** CLUSTERD_NODE: for a machine whose host name is not its node's name. */

@@ -64,7 +64,8 @@ export function encodeForLinks(beat: Heartbeat, links: readonly LinkName[], keys
 }
 
 function bodyOf(beat: Heartbeat): Buffer {
-  const body = Buffer.alloc(PACKET_SIZE - TAG);
+  // Every byte is written: the layout has no gaps.
+  const body = Buffer.allocUnsafe(PACKET_SIZE - TAG);
   body[0] = MAGIC | PROTOCOL_VERSION;
   body[1] = claims(beat);
   LAYOUT.write(body, HEADER, beat);

@@ -35,7 +35,7 @@ export function askDaemon(request: ControlRequest, { timeout = 3000, socket = CO
  * What the daemon answers to `status`, now and after each decision, at least every few seconds. Ends when the daemon ends, is not
  * there or says nothing for `silence`; never throws. Of answers that came while nobody waited, only the last is given.
  */
-export async function* followDaemon({ silence = 15_000, socket = CONTROL_SOCKET, signal }: { readonly silence?: Duration; readonly socket?: string; readonly signal?: AbortSignal } = {}): AsyncGenerator<ControlAnswer> {
+export async function* followDaemon({ silence = 30_000, socket = CONTROL_SOCKET, signal }: { readonly silence?: Duration; readonly socket?: string; readonly signal?: AbortSignal } = {}): AsyncGenerator<ControlAnswer> {
   const request: ControlRequest = { ask: "status", follow: true };
   const connection = connect(socket, () => connection.write(`${JSON.stringify(request)}\n`));
   const hangUp = (): void => { connection.destroy(); };

@@ -1,6 +1,6 @@
 // The daemon's side of network-scripts/deadman: keeps one running, tells it the ends of leases, notices its death.
 //
-// A dead-man that answers no ping within a second is as good as dead and is replaced. Leases told before are told
+// A dead-man that leaves two pings in a row unanswered is as good as dead and is replaced. Leases told before are told
 // again to the new one.
 
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
@@ -30,8 +30,9 @@ export interface DeadManEvents {
   watchdog(trouble: string | null): void;
 }
 
-const PING_EVERY: Duration = 400;
-const PATIENCE: Duration = 900;
+const PING_EVERY: Duration = 600;
+/** Two pings without an answer. */
+const PATIENCE: Duration = 3 * PING_EVERY;
 const RESTART_PAUSE: Duration = 100;
 
 const PID_FILE = `${RUN}/deadman.pid`;
