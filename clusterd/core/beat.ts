@@ -17,7 +17,7 @@ function identityBeat(state: State, identity: Index): IdentityBeat {
   const { role, record, pending, claim, handover, heldUntil, moved } = state.holdings[identity];
   const offered = role === "offering" && pending === null && handover !== null && record.offered === handover.offer;
   return {
-    role, epoch: record.epoch, owner: record.owner, offer: offered ? record.offered : 0,
+    role, epoch: record.epoch, owner: record.owner, offer: record.offered, offers: offered,
     stale: record.stale, locked: record.locked, promised: record.promised,
     // Said from the moment it may be on disk until it surely is not: the peer keeps its promise for so long.
     standing: record.standing || pending?.record.standing === true,

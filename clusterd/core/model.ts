@@ -76,8 +76,10 @@ export interface IdentityBeat {
   readonly role: Role;
   readonly epoch: number;
   readonly owner: Index | null;
-  /** An epoch that the receiver may own from now on: a handover's token, or a grant. 0 = none. */
+  /** The highest epoch that the sender has ever offered, as on its disk; 0 = none. What is granted later must be higher. */
   readonly offer: number;
+  /** That offer stands: the receiver may own at that epoch from now on. A handover's token, or a grant. */
+  readonly offers: boolean;
   readonly stale: boolean;
   readonly locked: boolean;
   readonly promised: boolean;

@@ -112,7 +112,7 @@ const NONE: readonly Outcome[] = [];
 /** An offer that goes beyond all that is known here. */
 function isOffered(state: State, identity: Index): boolean {
   const said = state.peer.beat?.identities[identity];
-  if (said === undefined || said.offer === 0) return false;
+  if (said?.offers !== true) return false;
   const known = state.holdings[identity].pending?.record ?? state.holdings[identity].record;
   return said.offer > Math.max(known.epoch, known.offered);
 }

@@ -26,7 +26,7 @@ const index = oneOf<Index>([0, 1]);
 
 const IDENTITY_LAYOUT = record<IdentityBeat>(
   { role: oneOf(ROLES), epoch, owner: nullable(index), offer: epoch, claimed: byte },
-  { stale: 1, locked: 2, promised: 4, standing: 8, inSync: 16, held: 32, moved: 64 },
+  { stale: 1, locked: 2, promised: 4, standing: 8, inSync: 16, held: 32, moved: 64, offers: 128 },
 );
 
 const LAYOUT = record<Heartbeat>(

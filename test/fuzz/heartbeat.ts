@@ -144,7 +144,7 @@ class Victim {
     const said = this.#state.holdings.map(({ record }) => record.epoch);
     const identity = (index: Index) => ({
       role: draw.pick(ROLES), epoch: this.#epoch(said[index] ?? 0), owner: draw.pick([0, 1, null] as const), offer: draw.chance(0.7) ? 0 : this.#epoch(said[index] ?? 0),
-      claimed: draw.int(256), stale: draw.chance(0.2), locked: draw.chance(0.1), promised: draw.chance(0.2), standing: draw.chance(0.2), inSync: draw.chance(0.5), held: draw.chance(0.1), moved: draw.chance(0.2),
+      offers: draw.chance(0.3), claimed: draw.int(256), stale: draw.chance(0.2), locked: draw.chance(0.1), promised: draw.chance(0.2), standing: draw.chance(0.2), inSync: draw.chance(0.5), held: draw.chance(0.1), moved: draw.chance(0.2),
     });
     return {
       sender: LIAR, boot: this.#liarBoot, seq: this.#liarSeq, sentWall: draw.chance(0.99) ? this.#now : draw.pick([0, 0.5, Number.MAX_SAFE_INTEGER]), echo,

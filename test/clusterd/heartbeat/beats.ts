@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ROLES, type Heartbeat, type IdentityBeat, type Index } from "../../../clusterd/core/model.ts";
 
 export const identityBeat = (change: Partial<IdentityBeat> = {}): IdentityBeat => ({
-  role: "owner", epoch: 6, owner: 0, offer: 0, stale: false, locked: false, promised: false, standing: false,
+  role: "owner", epoch: 6, owner: 0, offer: 0, offers: false, stale: false, locked: false, promised: false, standing: false,
   inSync: true, claimed: 0, held: false, moved: false, ...change,
 });
 
@@ -36,7 +36,7 @@ const wallTime = fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true }
 const flag = fc.boolean();
 
 const identityBeats: fc.Arbitrary<IdentityBeat> = fc.record({
-  role: fc.constantFrom(...ROLES), epoch, owner: fc.option(index), offer: epoch, claimed: fc.integer({ min: 0, max: 255 }), stale: flag, locked: flag,
+  role: fc.constantFrom(...ROLES), epoch, owner: fc.option(index), offer: epoch, offers: flag, claimed: fc.integer({ min: 0, max: 255 }), stale: flag, locked: flag,
   promised: flag, standing: flag, inSync: flag, held: flag, moved: flag,
 }, plain);
 

@@ -48,13 +48,13 @@ export const record: Field<IdentityRecord> = {
 };
 
 const identityBeat: Field<IdentityBeat> = {
-  write: (tape, { role: of, epoch, owner, offer, claimed, stale, locked, promised, standing, inSync, held }) => {
+  write: (tape, { role: of, epoch, owner, offer, claimed, stale, locked, promised, standing, inSync, held, offers }) => {
     role.write(tape, of);
     tape.put(claimed);
     small.write(tape, epoch);
     small.write(tape, offer);
     index.write(tape, owner);
-    tape.put(bits(stale, locked, promised, standing, inSync, held));
+    tape.put(bits(stale, locked, promised, standing, inSync, held, offers));
   },
   read: (tape) => {
     const of = role.read(tape);
@@ -63,7 +63,7 @@ const identityBeat: Field<IdentityBeat> = {
     const offer = small.read(tape);
     const owner = index.read(tape);
     const said = tape.get();
-    return { role: of, epoch, owner, offer, claimed, stale: bit(said, 0), locked: bit(said, 1), promised: bit(said, 2), standing: bit(said, 3), inSync: bit(said, 4), held: bit(said, 5), moved: false };
+    return { role: of, epoch, owner, offer, claimed, stale: bit(said, 0), locked: bit(said, 1), promised: bit(said, 2), standing: bit(said, 3), inSync: bit(said, 4), held: bit(said, 5), offers: bit(said, 6), moved: false };
   },
 };
 

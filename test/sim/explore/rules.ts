@@ -82,7 +82,8 @@ export function checkStep({ broken }: Pair, { node, disk, up, thawedAt }: Side, 
     if (is.role === "claiming" && after.now - Math.max(after.peer.heardAt, thawedAt) < TIMING.deadtime) broken.push(`claim: node ${node} claims ${identity}, and the peer has not been silent for so long`);
     const learnt = was.role === "waiting" ? is.pending?.record : undefined;
     if (learnt?.owner === otherOf(node) && learnt.epoch > was.record.epoch && !learnt.stale) broken.push(`start: node ${node} trusts its files of ${identity}, which the peer has owned meanwhile`);
-    const offered = after.peer.beat?.identities[identity].offer === is.pending?.record.epoch;
+    const heard = after.peer.beat?.identities[identity];
+    const offered = heard?.offers === true && heard.offer === is.pending?.record.epoch;
     if (is.role === "acquiring" && event.kind !== "command") {
       if (offered && was.record.stale) broken.push(`offer: node ${node} takes ${identity} although it may lack files`);
       if (after.peer.beat !== null && after.peer.beat.digest !== after.config.digest) broken.push(`configuration: node ${node} takes ${identity} although the configurations differ`);
