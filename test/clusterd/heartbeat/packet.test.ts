@@ -102,7 +102,6 @@ test("refuses a second way to write the same thing", () => {
     ["a sender 2", (bytes) => { bytes[2] = 2; }],
     ["a role that does not exist", (bytes) => { bytes[PACKET_SIZE - 32 - 1 - 2 * 17] = ROLES.length; }],
     ["an unknown flag of the heartbeat", (bytes) => { bytes[PACKET_SIZE - 33] = 8; }],
-    ["an unknown flag of an identity", (bytes) => { bytes[PACKET_SIZE - 34] = 128; }],
     ["a negative zero as time", (bytes) => { bytes.writeDoubleBE(-0, 25); }],
     ["not a number as time", (bytes) => { bytes.writeDoubleBE(Number.NaN, 25); }],
     ["an endless time", (bytes) => { bytes.writeDoubleBE(Infinity, 25); }],

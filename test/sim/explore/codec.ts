@@ -5,7 +5,7 @@
 
 import type { CoreConfig, Heartbeat, IdentityBeat, IdentityRecord, Index, Role } from "../../../clusterd/core/model.ts";
 import { ROLES } from "../../../clusterd/core/model.ts";
-import { hasLease } from "../../../clusterd/core/lease.ts";
+import { hasLease, holds } from "../../../clusterd/core/lease.ts";
 import { NEVER, otherOf, SENT_REMEMBERED, type Claim, type Handover, type Holding, type Peer, type State } from "../../../clusterd/core/state.ts";
 import type { Pair, Side } from "./pair.ts";
 import { CONFIGS, OTHER_DIGEST, TICK } from "./setting.ts";
@@ -123,7 +123,7 @@ const settled = (of: Holding, now: number): Holding => ({
   ...of,
   since: of.handover === null ? now : of.since,
   leaseUntil: hasLease(of) ? of.leaseUntil : NEVER,
-  leaseTold: hasLease(of) ? of.leaseTold : NEVER,
+  leaseTold: holds(of) ? of.leaseTold : NEVER,
   heldUntil: of.heldUntil <= now ? NEVER : of.heldUntil,
 });
 
