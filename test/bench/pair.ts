@@ -7,7 +7,6 @@ import { besideLabs, settle } from "../lab/home.ts";
 import type { Lab } from "../lab/lab.ts";
 
 const SAMPLE = new URL("../../cluster.d", import.meta.url).pathname;
-const PATIENCE = 60_000;
 
 export interface Setting {
   readonly profile: string;
@@ -28,8 +27,7 @@ export function makeConfiguration(lab: Lab, withServices: boolean): string {
  *  `initdead`, during which a daemon that has just started claims nothing. */
 export async function freshPair(lab: Lab, setting: Setting): Promise<void> {
   await lab.up(setting);
-  await settle(lab, { inSync: false });
-  for (const { name } of lab.nodes()) await lab.exec(name, ["mirror", "run", "--all"], { timeout: PATIENCE });
+  await settle(lab);
   await sleep(setting.profile === "safety" ? 10_000 : 3000);
   await settle(lab);
 }

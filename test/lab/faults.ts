@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { settle } from "./home.ts";
 import type { Lab } from "./lab.ts";
 import { Asker } from "./outage.ts";
 import { owners, readSniffer } from "./owners.ts";
@@ -93,7 +94,8 @@ export async function measure(lab: Lab, name: FaultName, { home = goHome, longer
 export async function freshPair(lab: Lab, profile: string | null = null): Promise<void> {
   await lab.up({ profile });
   await goHome(lab);
-  for (const { name } of lab.nodes()) await lab.exec(name, ["mirror", "run", "--all"], { timeout: 60_000 });
+  // Each mirrors to the other by itself.
+  await settle(lab);
 }
 
 /** Waits until everything is at home, doing what a person would: clears the standby lock of a node that lost a tie, and
