@@ -52,7 +52,8 @@ interface RunFlags { readonly all?: true; readonly dryRun?: true; readonly final
 
 program.command("run [job]").description("mirror one job, or with --all every job of the identities that this node owns")
   .option("--all", "all jobs of owned identities; the others are passed over").option("-n, --dry-run", "say what would happen, change nothing")
-  .option("--final", "as the last pass of a handover: on disk before it counts").option("--quiet", "say nothing about runs that went well").option("--json", "one JSON object")
+  .option("--final", "as the last pass of a handover: on disk before it counts")
+  .option("--quiet", "for cron: say nothing about runs that went well, and do not wait for a run of the same job that is going on").option("--json", "one JSON object")
   .action((name: string | undefined, flags: RunFlags) => configured(async (config) => {
     if ((name === undefined) === (flags.all === undefined)) return fail(EXIT.usage, "either a job, or --all");
     const elsewhere = leftTo(config);
@@ -73,6 +74,7 @@ async function runAndEnter(config: Config, job: JobConfig, flags: RunFlags) {
   const draw = stderr.isTTY && !flags.json && !flags.quiet;
   const result = await runJob(config, job, {
     kind: flags.final ? "final" : "normal", dryRun: flags.dryRun === true,
+    patience: flags.quiet ? 0 : job.timeout, onWait: (holder) => { if (!flags.json && !flags.quiet) stderr.write(`mirror: ${job.name}: another run is going on (process ${holder}): waits for it\n`); },
     ...(draw ? { onProgress: (path, progress) => void stderr.write(`\r\x1b[K${progressLine(`${job.name} ${path}`, progress, stderr.columns)}`) } : {}),
   });
   if (draw) stderr.write("\r\x1b[K");
@@ -104,7 +106,7 @@ program.command("pass").description("all jobs of one identity: a handover's last
 
 program.command("plan <job>").description("what a run would do: the commands, and what would be deleted on the peer").option("--json", "one JSON object")
   .action((name: string, flags: { json?: true }) => withJob(name, async (config, job) => {
-    const { report, deletions } = await runJob(config, job, { kind: "normal", dryRun: true });
+    const { report, deletions } = await runJob(config, job, { kind: "normal", dryRun: true, patience: job.timeout });
     const peer = config.nodes[config.self === 0 ? 1 : 0];
     const steps = planRun({ job, run: report.run, kind: "normal", epoch: report.epoch ?? 0, remoteShell: "ssh", address: peer.heartbeat.address })
       .map((step) => ({ path: step.entry.path, cwd: step.cwd, command: ["rsync", ...step.real(job.maxDelete)] }));

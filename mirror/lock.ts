@@ -8,6 +8,8 @@ import { dirname } from "node:path";
 import { randomBytes } from "node:crypto";
 import { RUN } from "../clusterd/base/paths.ts";
 
+const PAUSE = 20;
+
 export type Lock = { readonly ok: true; release(): void } | { readonly ok: false; readonly holder: number };
 
 export const jobLock = (job: string): Lock => takeLock(`${RUN}/mirror/${job}.lock`);
@@ -16,6 +18,16 @@ export const sendLock = (job: string): Lock => takeLock(`${RUN}/mirror/send-${jo
 /** Is a run going on, or waiting for the last live batch? */
 export const runGoesOn = (job: string): boolean => { const [pid = 0, start] = read(`${RUN}/mirror/${job}.lock`).trim().split(" ").map(Number); return pid !== 0 && startOf(pid) === start; };
 export const receiveLock = (job: string): Lock => takeLock(`${RUN}/mirror/receive-${job}.lock`);
+
+/** Tries until `deadline` (wall milliseconds) and then says who holds it; `onWait` hears that once, at the first failure. */
+export async function whenFree(take: () => Lock, deadline: number, onWait: (holder: number) => void = () => {}): Promise<Lock> {
+  for (let tries = 0; ; tries += 1) {
+    const lock = take();
+    if (lock.ok || Date.now() >= deadline) return lock;
+    if (tries === 0) onWait(lock.holder);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
 
 export function takeLock(path: string): Lock {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -3,7 +3,7 @@
 // Only when every job was good does the peer count as in sync, and only at the epoch at which every one of them ran.
 
 import type { Duration } from "../clusterd/base/time.ts";
-import type { Config, JobConfig } from "../clusterd/config/config.ts";
+import type { Config } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
 import type { RunKind } from "./backup-names.ts";
@@ -11,9 +11,6 @@ import { enter } from "./book.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { RunReport } from "./report.ts";
 import { runJob } from "./run.ts";
-import type { RunResult } from "./run.ts";
-
-const BUSY_PAUSE = 100;
 
 export interface PassResult {
   readonly ok: boolean;
@@ -29,7 +26,8 @@ export async function pass(config: Config, home: Index, { kind, within }: { read
   const identity = config.nodes[home].name;
   const jobs: { job: string; report: RunReport }[] = [];
   for (const job of config.jobs.filter((one) => one.home === home)) {
-    const result = await runWhenFree(config, job, kind, deadline);
+    // A scheduled run of the same job may just be going on: it is waited for, rather than a handover failed.
+    const result = await runJob(config, job, { kind, dryRun: false, until: deadline, patience: deadline - Date.now() });
     await enter(config, job, result);
     jobs.push({ job: job.name, report: result.report });
     if (result.report.code !== EXIT.ok && kind === "final") break; // a handover needs all or none
@@ -43,15 +41,6 @@ export async function pass(config: Config, home: Index, { kind, within }: { read
   if (kind === "normal") return { ok: true, identity, epoch, code: EXIT.ok, detail, jobs };
   const told = await askDaemon({ ask: "mirror-report", identity, epoch, inSync: true, job: jobs.map(({ job }) => job).join(",") || "none", ok: true, detail });
   return { ok: told.ok, identity, epoch, code: told.ok ? EXIT.ok : EXIT.refused, detail: told.ok ? detail : `clusterd did not take the report: ${told.text}`, jobs };
-}
-
-/** A scheduled run of the same job may just be going on: wait for it rather than fail a handover. */
-async function runWhenFree(config: Config, job: JobConfig, kind: RunKind, deadline: number): Promise<RunResult> {
-  for (;;) {
-    const result = await runJob(config, job, { kind, dryRun: false, within: Math.min(job.timeout, Math.max(1, deadline - Date.now())) });
-    if (result.report.result !== "busy" || Date.now() + BUSY_PAUSE >= deadline) return result;
-    await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE));
-  }
 }
 
 async function currentEpoch(home: Index): Promise<number | null> {

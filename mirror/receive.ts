@@ -26,7 +26,7 @@ import type { PeerTree } from "./gate.ts";
 import { freshNames } from "./fresh.ts";
 import { keptFiles } from "./kept.ts";
 import { noteBegun, noteEnded, sweepAfter } from "./leftovers.ts";
-import { receiveLock } from "./lock.ts";
+import { receiveLock, whenFree } from "./lock.ts";
 import { readReport, writeReceived } from "./report.ts";
 import { LIVE, mayAccept, parseRequest } from "./request.ts";
 import type { Acceptance, Reading, Request } from "./request.ts";
@@ -43,6 +43,8 @@ const SETPRIV = "/usr/bin/setpriv";
 const CAPABILITIES = ["chown", "dac_override", "dac_read_search", "fowner", "fsetid", "mknod", "setfcap"];
 /** How often a running push looks whether its owner still is one. */
 const WATCH_MS = 250;
+/** For what is left of a run whose sender has just ended. Milliseconds. */
+const PATIENCE = 5000;
 /** Bytes of names that one `fetch` may ask for. */
 const MOST_NAMES = 16 * 1024 * 1024;
 
@@ -130,7 +132,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
   if (words.request.listed !== (request.kind === "live" && entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "listed paths belong to live runs of trees, and to every one");
   const found = look(job, entry);
   if ("refused" in found) return refuse(RECEIVE_EXIT.tree, found.refused);
-  const lock = receiveLock(job.name);
+  const lock = await whenFree(() => receiveLock(job.name), Date.now() + PATIENCE);
   if (!lock.ok) return refuse(RECEIVE_EXIT.retry, `another run is being received (process ${lock.holder})`);
   const dir = freshBackupDir(request, entry);
   try {

@@ -17,7 +17,7 @@ import type { Deletions, PeerTree } from "./gate.ts";
 import { hook } from "./hooks.ts";
 import { candidateLinks, chooseLink } from "./links.ts";
 import type { Link } from "./links.ts";
-import { jobLock, sendLock } from "./lock.ts";
+import { jobLock, sendLock, whenFree } from "./lock.ts";
 import type { Lock } from "./lock.ts";
 import { planRun } from "./plan.ts";
 import type { Step } from "./plan.ts";
@@ -37,8 +37,12 @@ import type { Kept } from "./kept.ts";
 export interface RunOptions {
   readonly kind: RunKind;
   readonly dryRun: boolean;
-  /** The whole run is over by then, one way or the other. Default: the job's own timeout. */
-  readonly within?: Duration;
+  /** Wall time in ms at which the run is over, one way or the other. Default: when the job's own timeout has passed. */
+  readonly until?: number;
+  /** How long another run of the same job is waited for. Default: not at all. */
+  readonly patience?: Duration;
+  /** Hears once that it is waited for, and which process holds it. */
+  readonly onWait?: (holder: number) => void;
   readonly onProgress?: (path: string, progress: Progress) => void;
 }
 
@@ -60,6 +64,7 @@ const REQUEST_TIMEOUT = 15_000;
 const LIVE_PATIENCE = 60_000;
 
 export async function runJob(config: Config, job: JobConfig, options: RunOptions): Promise<RunResult> {
+  const lock = await whenFree(() => jobLock(job.name), Date.now() + (options.patience ?? 0), options.onWait);
   const started = Date.now();
   const run = newRunId(started);
   const facts: Found = { begun: false, link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null };
@@ -70,11 +75,10 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
     },
     deletions: facts.deletions, approvalHash: facts.hash,
   });
-  const lock = jobLock(job.name);
   if (!lock.ok) return report("busy", EXIT.busy, `another run of ${job.name} is going on (process ${lock.holder})`);
   let sending: Lock | null = null;
   try {
-    const done = await whenFree(job.name, LIVE_PATIENCE).then((free) => { sending = free; return carryOut(config, job, run, options, facts); }).then((because) => report(options.dryRun ? "dry" : "good", EXIT.ok, because), (error: unknown) =>
+    const done = await liveDone(job.name).then((free) => { sending = free; return carryOut(config, job, run, options, facts); }).then((because) => report(options.dryRun ? "dry" : "good", EXIT.ok, because), (error: unknown) =>
       error instanceof Stop ? report(error.result, error.code, error.message) : report("refused", EXIT.usage, reasonOf(error)));
     const trouble = facts.begun ? await hook("after", job, { run, kind: options.kind }, done.report.result) : null;
     return trouble === null ? done : { ...done, report: { ...done.report, because: `${done.report.because}; ${trouble}` } };
@@ -87,14 +91,10 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
 const free = (lock: Lock | null): void => { if (lock?.ok === true) lock.release(); };
 
 /** A live batch lasts for a moment, and none begins while a run waits. */
-async function whenFree(job: string, patience: Duration): Promise<Lock> {
-  const deadline = Date.now() + patience;
-  for (;;) {
-    const lock = sendLock(job);
-    if (lock.ok) return lock;
-    if (Date.now() > deadline) throw new Stop("busy", EXIT.busy, `a live batch of ${job} is going on (process ${lock.holder})`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+async function liveDone(job: string): Promise<Lock> {
+  const lock = await whenFree(() => sendLock(job), Date.now() + LIVE_PATIENCE);
+  if (!lock.ok) throw new Stop("busy", EXIT.busy, `a live batch of ${job} is going on (process ${lock.holder})`);
+  return lock;
 }
 
 /** Filled as the run goes on, so that a run that stops says how far it came. */
@@ -106,7 +106,7 @@ interface Found {
 }
 
 async function carryOut(config: Config, job: JobConfig, run: RunId, options: RunOptions, found: Found): Promise<string> {
-  const deadline = Date.now() + (options.within ?? job.timeout);
+  const deadline = Math.min(options.until ?? Infinity, Date.now() + job.timeout);
   const status = await mustOwn(config, job, options);
   found.epoch = status.core.identities[job.home].epoch;
   lookHere(job, options.dryRun);

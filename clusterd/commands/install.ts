@@ -143,13 +143,13 @@ async function uninstall(given: Given): Promise<Outcome> {
   const purge = given.flag("purge");
   const { changes, notes } = planRemoval(Object.fromEntries(Object.entries(manifest).filter(([path]) => !KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`)))), (path) => lookAt(root, path));
   const forget = forgetSteps(root);
-  const purges = purge ? [...KEPT, CACHE].filter((path) => existsSync(join(root, path))).map((path): Step => ({ what: `remove  ${path}/ and all that is in it`, act: () => rmSync(join(root, path), { recursive: true, force: true }) })) : [];
+  const purges = purge ? KEPT.filter((path) => existsSync(join(root, path))).map((path): Step => ({ what: `remove  ${path}/ and all that is in it`, act: () => clear(root, path) })) : [];
   const kernel = root === "/" ? await kernelSteps() : [];
   const lines = [...changes.map(describeChange), ...[...kernel, ...forget, ...purges].map(({ what }) => what)];
   if (!given.flag("dry-run")) {
     for (const { act } of [...kernel, ...forget]) await act();
-    rmSync(join(root, CACHE), { recursive: true, force: true });
     carryOut(root, changes);
+    clear(root, CACHE); // after the cron file and the programs: none that fills it is started any more
     rmSync(join(root, MANIFEST), { force: true });
     for (const { act } of purges) await act();
     if (root === "/" && existsSync("/run/systemd/system")) await daemonReload();
@@ -157,6 +157,9 @@ async function uninstall(given: Given): Promise<Outcome> {
   const kept = purge ? [] : [`Kept: /etc/cluster.d, and ${KEPT.join(" and ")} (keys, journal, reports, kept file versions); --purge removes the latter.`];
   return outcome("ok", [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), ...kept, given.flag("dry-run") ? "Nothing was done." : "Done."].join("\n"), { root, dry_run: given.flag("dry-run"), changes: lines, notes });
 }
+
+/** A run that cron began a moment ago may still be writing there: what was just emptied is then a folder that is not empty after all. */
+const clear = (root: string, path: string): void => rmSync(join(root, path), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 
 /** A daemon that was killed leaves its rules behind: they would keep a NIC with the identity's MAC mute for ever. */
 async function kernelSteps(): Promise<readonly Step[]> {

@@ -10,7 +10,7 @@ import { BACKUPS } from "../../clusterd/base/paths.ts";
 import type { Config, JobConfig } from "../../clusterd/config/config.ts";
 import { EXIT } from "../exit-codes.ts";
 import { backupRuns } from "../kept.ts";
-import { jobLock } from "../lock.ts";
+import { jobLock, whenFree } from "../lock.ts";
 import type { Peer } from "../ssh.ts";
 import { progressLine } from "../text.ts";
 import { mayRead, packHere, packThere, unpack } from "./fetch.ts";
@@ -82,7 +82,7 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
     const list = chosen.map(({ path: of, run, node, mtime, size, ...rest }) => ({ path: of, run, node, mtime, size, later: isLater({ path: of, run, mtime, size, ...rest }, when) }));
     if (!flags.json) for (const one of list) say(`${flags.dryRun ? "would bring back" : "brings back"} ${one.path} of ${moment(one.mtime)} (${one.run}, on ${one.node})${one.later ? ": written after that moment; what was there then was overwritten before any run" : ""}`);
     if (flags.dryRun) return flags.json ? say(JSON.stringify({ version: 1, ok: true, versions: list })) : undefined;
-    const lock = jobLock(job.name);
+    const lock = await whenFree(() => jobLock(job.name), Date.now() + job.timeout, (holder) => { if (!flags.json) say(`a run of ${job.name} is going on (process ${holder}): waits for it`); });
     if (!lock.ok) return fail(EXIT.busy, `a run of ${job.name} is going on (process ${lock.holder}): try again`);
     try {
       const total = chosen.reduce((sum, { size }) => sum + size, 0);

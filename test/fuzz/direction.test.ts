@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mayAccept } from "../../mirror/request.ts";
-import { whyNot } from "../mirror/pair.ts";
+import { needsPair } from "../mirror/pair.ts";
 import { attackAll, pushAtTheGate, pushWrong } from "./ssh.ts";
 
-const skip = whyNot() ?? false;
+const skip = needsPair();
 
 test("ten thousand pushes in the wrong direction: the gate refuses each", () => {
   const { accepted, reasons } = pushAtTheGate(10_000, 1999);

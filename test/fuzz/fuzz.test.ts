@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { needsRoot } from "../needs.ts";
 import { forge, lie } from "./heartbeat.ts";
 import { fuzz, whyNot } from "./run.ts";
 import { corpusOf } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 import { NETWORK_TARGETS } from "./targets/scripts.ts";
 
-const skip = (name: string): string | false =>
-  process.getuid?.() !== 0 && process.env["CI"] !== "true" && NETWORK_TARGETS.some((target) => target.name === name) ? "needs root for a network of its own" : false;
+const skip = (name: string): string | false => NETWORK_TARGETS.some((target) => target.name === name) && needsRoot("for a network of its own");
 
 for (const target of TARGETS) {
   describe(`${target.name}: ${target.what}`, { skip: skip(target.name) }, () => {

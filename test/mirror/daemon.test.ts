@@ -8,12 +8,10 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Pair, whyNot } from "./pair.ts";
+import { Pair, needsPair } from "./pair.ts";
 import type { Node } from "./pair.ts";
 
-const why = whyNot();
-
-describe("a pair with files, a tree and a description of 1999", { skip: why ?? false }, () => {
+describe("a pair with files, a tree and a description of 1999", { skip: needsPair() }, () => {
   let pair: Pair;
   before(async () => {
     pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\npath[] = ${data}/one.conf\nexclude = *.tmp\n`);

@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Pair, whyNot } from "./pair.ts";
+import { Pair, needsPair } from "./pair.ts";
 
-describe("a tree whose owner plants links", { skip: whyNot() ?? false }, () => {
+describe("a tree whose owner plants links", { skip: needsPair() }, () => {
   let pair: Pair;
   /** The owner's tree and the standby's; a place on each node that is none of the mirror's business. */
   let here: string;

@@ -13,7 +13,7 @@ import type { Directory } from "../../mirror/history/retention.ts";
 import { currentAt, keptHere } from "../../mirror/history/versions.ts";
 import type { Version } from "../../mirror/history/versions.ts";
 import { parseRequest } from "../../mirror/request.ts";
-import { Pair, whyNot } from "./pair.ts";
+import { Pair, needsPair } from "./pair.ts";
 
 const NOW = new Date(2026, 10, 21, 12, 0, 0).getTime();
 const HOUR = 3_600_000;
@@ -71,8 +71,7 @@ test("the peer may ask for kept versions in exactly two ways", () => {
     "fetch www 2026-11-21T04-05-12Z.0a1b2c normal x", "push www 1 2026-11-21T04-05-12Z.0a1b2c 0123456789ab restore --server"]) assert.equal(verdict(bad), false, bad);
 });
 
-const why = whyNot();
-describe("a pair with a past", { skip: why ?? false }, () => {
+describe("a pair with a past", { skip: needsPair() }, () => {
   let pair: Pair;
   let page: string;
   const moments: number[] = [];

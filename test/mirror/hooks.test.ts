@@ -3,11 +3,9 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { Pair, whyNot } from "./pair.ts";
+import { Pair, needsPair } from "./pair.ts";
 
-const why = whyNot();
-
-describe("a pair whose job has hooks", { skip: why ?? false }, () => {
+describe("a pair whose job has hooks", { skip: needsPair() }, () => {
   let pair: Pair;
   let diary: string;
   before(async () => {

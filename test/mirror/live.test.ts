@@ -6,13 +6,12 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { hasFatrace } from "../../mirror/watcher-choice.ts";
-import { Pair, whyNot } from "./pair.ts";
+import { lacks } from "../needs.ts";
+import { Pair, needsPair } from "./pair.ts";
 
-const why = whyNot();
 type Watcher = "chokidar" | "fatrace";
 
-for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watcher[]) describe(`live, by ${watcher}`, { skip: why ?? (watcher === "fatrace" && !hasFatrace() ? "fatrace is not installed" : false) }, () => {
+for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watcher[]) describe(`live, by ${watcher}`, { skip: needsPair() || (watcher === "fatrace" && lacks("fatrace")) }, () => {
   let pair: Pair;
   let here: string;
   let there: string;

@@ -6,16 +6,16 @@ import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, re
 import { after, afterEach, before, describe, test } from "node:test";
 import { RECEIVE_EXIT } from "../../mirror/exit-codes.ts";
 import { entryKey } from "../../mirror/settings.ts";
-import { Pair, whyNot } from "./pair.ts";
+import { Pair, needsPair } from "./pair.ts";
+import type { Result } from "./pair.ts";
 
-const why = whyNot();
 const RUN_NAME = "2026-11-21T04-05-12Z.0a1b2c";
 
 /** What rsync itself finds different between the two trees, by content, with everything a mirror carries. */
 const differences = (from: string, to: string): string =>
   execFileSync("rsync", ["-naHAXS", "--numeric-ids", "--delete", "--checksum", "--modify-window=-1", "--itemize-changes", `${from}/`, `${to}/`], { encoding: "utf8" });
 
-describe("a pair with one tree", { skip: why ?? false }, () => {
+describe("a pair with one tree", { skip: needsPair() }, () => {
   let pair: Pair;
   let tree: string;
   let treeTwo: string;
@@ -184,9 +184,18 @@ describe("a pair with one tree", { skip: why ?? false }, () => {
 
   test("only one run of a job at a time", async () => {
     execFileSync("dd", ["if=/dev/urandom", `of=${tree}/big`, "bs=1M", "count=48", "status=none"]);
-    const results = await Promise.all([run(), run(), run()]);
+    const cron = (): Promise<Result> => pair.mirror("run", "www", "--quiet");
+    const results = await Promise.all([cron(), cron(), cron()]);
     assert.deepEqual(results.map(({ code }) => code).sort(), [0, 6, 6]);
     assert.equal(differences(tree, treeTwo), "");
+  });
+
+  test("a person's run waits for the one that is going on, and says so", async () => {
+    execFileSync("dd", ["if=/dev/urandom", `of=${tree}/big`, "bs=1M", "count=48", "status=none"]);
+    const person = (): Promise<Result> => pair.mirror("run", "www");
+    const results = await Promise.all([person(), person()]);
+    assert.deepEqual(results.map(({ code }) => code), [0, 0]);
+    assert.match(results.map(({ stderr }) => stderr).join(""), /^mirror: www: another run is going on \(process \d+\): waits for it$/m);
   });
 
   test("the LAN carries the run when the private link is cut", async () => {

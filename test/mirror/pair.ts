@@ -18,18 +18,14 @@ import type { ControlRequest, NodeStatus } from "../../clusterd/status/control.t
 import { serveControl } from "../../clusterd/status/socket-server.ts";
 import { senderOptions } from "../../mirror/rsync-args.ts";
 import { entryKey } from "../../mirror/settings.ts";
+import { lacks, needsRoot } from "../needs.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
 const SSHD = "/usr/sbin/sshd";
 const PORT = 2222;
 const exec = promisify(execFile);
 
-/** One sentence when these tests cannot run here, else null. Under CI that is a failure, not a skip. */
-export function whyNot(): string | null {
-  const why = process.getuid?.() !== 0 ? "needs root for sshd and a mount namespace" : !existsSync(SSHD) ? "needs sshd (Debian package openssh-server)" : null;
-  if (why !== null && process.env["CI"] === "true") throw new Error(`must not be skipped under CI: ${why}`);
-  return why;
-}
+export const needsPair = (): string | false => needsRoot("for sshd and a mount namespace") || lacks("sshd");
 
 export interface Result { readonly code: number; readonly stdout: string; readonly stderr: string }
 

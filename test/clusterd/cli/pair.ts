@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Index } from "../../../clusterd/core/model.ts";
@@ -11,18 +11,14 @@ import type { ControlAnswer, ControlRequest, NodeStatus } from "../../../cluster
 import { serveControl } from "../../../clusterd/status/socket-server.ts";
 import type { ControlServer } from "../../../clusterd/status/socket-server.ts";
 import { authorizedKeysLine } from "../../../mirror/keys.ts";
+import { lacks, needsRoot } from "../../needs.ts";
 import { identity, status, summary } from "../status/sample.ts";
 
 export const PROJECT = join(import.meta.dirname, "../../..");
 const PORT = 2222;
 const CLUSTERD = join(PROJECT, "clusterd/bin/clusterd");
 
-/** One sentence when a real sshd cannot run here, else null. Under CI that is a failure, not a skip. */
-export function whyNoSshd(): string | null {
-  const why = process.getuid?.() !== 0 ? "needs root for an sshd that root logs in to" : !existsSync("/usr/sbin/sshd") ? "needs sshd (Debian package openssh-server)" : null;
-  if (why !== null && process.env["CI"] === "true") throw new Error(`must not be skipped under CI: ${why}`);
-  return why;
-}
+export const needsSshd = (): string | false => needsRoot("for an sshd that root logs in to") || lacks("sshd");
 
 export interface Said { readonly code: number; readonly out: string; readonly err: string }
 

@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { loadConfig } from "../../../clusterd/config/load.ts";
 import type { Config } from "../../../clusterd/config/config.ts";
+import { needsRoot } from "../../needs.ts";
 import { cases, changed, folderOf, inFolder, load, rewrite, said } from "./cases.ts";
 
 const update = process.env["UPDATE"] === "1";
@@ -132,8 +132,7 @@ test("a named pipe or a folder in a file's place is refused and holds nobody up"
   });
 });
 
-test("files and folders that others could change are refused", (t) => {
-  if (!needsRoot(t, "to give files to another user")) return;
+test("files and folders that others could change are refused", { skip: needsRoot("to give files to another user") }, () => {
   const refused = (harm: (etc: string) => void, why: RegExp): void => inFolder(plain, (etc) => {
     harm(etc);
     assert.match(said(loadConfig({ etc, self: "serv1" })), why);
@@ -145,8 +144,7 @@ test("files and folders that others could change are refused", (t) => {
   refused((etc) => chmodSync(join(etc, "serv1"), 0o775), /serv1\/: may be written by its group/);
 });
 
-test("a symbolic link is judged by its target and the folder of that", (t) => {
-  if (!needsRoot(t, "to judge owners")) return;
+test("a symbolic link is judged by its target and the folder of that", { skip: needsRoot("to judge owners") }, () => {
   const elsewhere = mkdtempSync(join(tmpdir(), "clusterd-target-"));
   try {
     inFolder(plain, (etc) => {
@@ -167,10 +165,3 @@ test("a symbolic link is judged by its target and the folder of that", (t) => {
     rmSync(elsewhere, { recursive: true });
   }
 });
-
-function needsRoot(t: TestContext, what: string): boolean {
-  if (process.getuid?.() === 0) return true;
-  assert.ok(process.env["CI"] !== "true", `needs root ${what}`);
-  t.skip(`needs root ${what}`);
-  return false;
-}

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createKey, loadKey } from "../../../clusterd/heartbeat/key.ts";
+import { needsRoot } from "../../needs.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "clusterd-key-"));
 after(() => { rmSync(dir, { recursive: true }); });
@@ -36,11 +37,7 @@ test("refuses a key that others could have read or replaced, and says what to do
   for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610]) refusedBecause(keyFile(randomBytes(32), mode), /mode 06\d\d.*chmod 600/);
 });
 
-test("refuses a key of another owner", (t) => {
-  if (process.geteuid!() !== 0) {
-    assert.ok(process.env["CI"] !== "true", "needs root under CI");
-    return t.skip("needs root to give a file away");
-  }
+test("refuses a key of another owner", { skip: needsRoot("to give a file away") }, () => {
   const path = keyFile(randomBytes(32));
   chownSync(path, 12345, 0);
   return refusedBecause(path, /belongs to user 12345/);

@@ -10,6 +10,7 @@ import type { Link, LinkEvents } from "../../../clusterd/heartbeat/link.ts";
 import { decodeHeartbeat, encodeHeartbeat } from "../../../clusterd/heartbeat/packet.ts";
 import { lanLink, privateLink } from "../../../clusterd/heartbeat/udp-link.ts";
 import type { Index, LinkName } from "../../../clusterd/core/model.ts";
+import { needsRoot } from "../../needs.ts";
 import { heartbeat } from "./beats.ts";
 
 // Loopback has a whole /8 of addresses, so both nodes can live on one machine: 127.0.7.1 and 127.0.7.2 as the
@@ -185,11 +186,7 @@ test("nothing is thrown, sent or heard after close, and close may come first", a
   assert.deepEqual(heard.troubles, []);
 });
 
-test("the private link comes up when its address does, and again after it was gone", async (t) => {
-  if (process.geteuid!() !== 0) {
-    assert.ok(process.env["CI"] !== "true", "needs root under CI");
-    return t.skip("needs root for a network namespace of its own");
-  }
+test("the private link comes up when its address does, and again after it was gone", { skip: needsRoot("for a network namespace of its own") }, async () => {
   const { stdout } = await promisify(execFile)("unshare", ["--net", process.execPath, new URL("late-address.ts", import.meta.url).pathname], { timeout: 60_000 });
   const seen = JSON.parse(stdout) as Record<string, unknown> & { troubles: (string | null)[]; withoutAddress: { heard: number; troubles: string[] } };
   assert.equal(seen.withoutAddress.heard, 0);

@@ -2,13 +2,14 @@
 // (and stays as it is while somebody edits the sources).
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TestContext } from "node:test";
 import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
+import { needsRoot } from "../../needs.ts";
 import { PROJECT, run, runProgram } from "../cli/pair.ts";
 import type { Said } from "../cli/pair.ts";
 
@@ -177,6 +178,16 @@ test("uninstall removes exactly what was installed; keys and kept versions stay"
   assert.deepEqual(now, []);
 });
 
+test("a run of cron's that still fills the compile cache does not stop uninstall", async (t) => {
+  dropAfter(t, "filled");
+  await command("filled", "install", "--init", "none");
+  const filler = spawn("sh", ["-c", 'cd "$1" && for i in $(seq 200000); do : >"$1/$i" || exit 0; done 2>/dev/null', "sh", at("filled", "var/cache/clusterd")], { stdio: "ignore" });
+  t.after(() => filler.kill("SIGKILL"));
+  const said = await command("filled", "uninstall");
+  assert.equal(said.code, EXIT.ok, said.err);
+  assert.equal(existsSync(at("filled", "var/cache/clusterd")), false);
+});
+
 test("--purge removes keys, journal and kept versions too", async (t) => {
   dropAfter(t, "purged");
   await command("purged", "install", "--init", "none");
@@ -185,7 +196,7 @@ test("--purge removes keys, journal and kept versions too", async (t) => {
   assert.equal(existsSync(at("purged", "var/backups/clusterd")), false);
 });
 
-test("the init script starts, knows and stops the real programs it started", { skip: process.getuid?.() === 0 ? false : "needs root to start daemons" }, () => {
+test("the init script starts, knows and stops the real programs it started", { skip: needsRoot("to start daemons") }, () => {
   // Two small programs of the right names in the place of the daemons: what is looked at is the script.
   const bin = at("init/bin");
   for (const name of ["clusterd", "mirror"]) {

@@ -8,7 +8,7 @@ import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
 import { FILES } from "../../../clusterd/config/options.ts";
 import { completionFor, manualFiles, pages, programTrees } from "../../../clusterd/manual/manual.ts";
 import { everyNode } from "../../../clusterd/manual/tree.ts";
-import { lacks } from "../../needs-program.ts";
+import { lacks } from "../../needs.ts";
 import { run } from "../cli/pair.ts";
 
 const nodes = programTrees().flatMap(everyNode);

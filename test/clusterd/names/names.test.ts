@@ -12,8 +12,8 @@ import { aliasesOf, hostsLines, updateScript, zoneLines } from "../../../cluster
 import { leaveMotd, motdText } from "../../../clusterd/names/motd.ts";
 import { loadConfig } from "../../../clusterd/config/load.ts";
 import type { Config } from "../../../clusterd/config/config.ts";
-import { lacks, needsRoot } from "../../needs-program.ts";
-import { Pair, whyNoSshd } from "../cli/pair.ts";
+import { lacks, needsRoot } from "../../needs.ts";
+import { Pair, needsSshd } from "../cli/pair.ts";
 import { identity, status, summary } from "../status/sample.ts";
 
 let pair: Pair;
@@ -91,7 +91,7 @@ test("a real name server takes the update: old addresses go, others stay", { ski
   }
 });
 
-test("login goes to the owner: here it runs the command, elsewhere it is ssh with the pinned host key", { skip: whyNoSshd() ?? false }, async () => {
+test("login goes to the owner: here it runs the command, elsewhere it is ssh with the pinned host key", { skip: needsSshd() }, async () => {
   const [node] = pair.nodes;
   assert.match((await node.clusterd("login", "www")).out, /serv1, this node, owns www/);
   const here = await node.clusterd("login", "www", "--", "sh", "-c", "echo I am here; exit 7");

@@ -6,10 +6,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { AskOptions, PeerAnswer } from "../../../clusterd/status/peer.ts";
-import { PROJECT, Pair, runProgram, whyNoSshd } from "../cli/pair.ts";
+import { PROJECT, Pair, needsSshd, runProgram } from "../cli/pair.ts";
 import { status } from "./sample.ts";
 
-const skip = whyNoSshd() ?? false;
+const skip = needsSshd();
 const PATIENCE = 5000;
 let pair: Pair;
 

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicNow } from "../../../clusterd/base/time.ts";
+import { needsRoot } from "../../needs.ts";
 
 const DEADMAN = new URL("../../../network-scripts/deadman", import.meta.url).pathname;
 /** Longer than between two pets, on a loaded machine too. */
@@ -95,7 +96,7 @@ test("a dead-man that is stopped or killed pets no more", async () => {
   });
 });
 
-test("a link that does not go down at the end of its lease: it pets no more, until the link is released after all", { skip: process.getuid?.() !== 0 && "needs root" }, () =>
+test("a link that does not go down at the end of its lease: it pets no more, until the link is released after all", { skip: needsRoot("to drop a capability") }, () =>
   // Without CAP_NET_ADMIN, in a network of its own, even its lo cannot be set down.
   holding(["unshare", "--net", "sh", "-c", 'ip link set lo up && exec setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$@"', "sh"], async ({ child, tell, pets, isDisarmed }) => {
     tell(`lease lo ${monotonicNow() + 500}`);

@@ -5,7 +5,6 @@ import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { besideLabs, settle } from "../home.ts";
 import type { Manner } from "../home.ts";
 import type { Lab } from "../lab.ts";
-import { until } from "../processes.ts";
 import { readNodes } from "../sample.ts";
 import { TREES } from "./witnesses.ts";
 
@@ -18,9 +17,7 @@ export const QUICKLY: Manner = { quiet: 250, poll: 100 };
 export async function freshPair(lab: Lab, profile: string): Promise<void> {
   await lab.up({ profile, configuration: makeConfiguration(lab) });
   await settle(lab, { ...QUICKLY, inSync: false });
-  // A recovery may just be going on; then the job is busy.
-  await Promise.all(lab.nodes().map(({ name }) => until(`the first full copy of ${name}'s trees`, 60_000, () =>
-    lab.exec(name, ["mirror", "run", "--all"], { timeout: 60_000 }).then(() => true, () => false))));
+  await Promise.all(lab.nodes().map(({ name }) => lab.exec(name, ["mirror", "run", "--all"], { timeout: 60_000 })));
   await settle(lab, QUICKLY);
 }
 
