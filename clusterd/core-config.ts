@@ -1,5 +1,6 @@
 // What the brain needs of the configuration: the rest of it concerns only the rim.
 
+import { otherNode } from "./config/config.ts";
 import type { Config, NodeConfig } from "./config/config.ts";
 import type { CoreConfig } from "./core/model.ts";
 import { PACKET_SIZE } from "./heartbeat/packet.ts";
@@ -14,7 +15,7 @@ export function coreConfigOf(config: Config): CoreConfig {
   const has = (some: (home: 0 | 1) => boolean): readonly [boolean, boolean] => [some(0), some(1)];
   return {
     self: config.self, cluster: cluster.name, digest: config.digest, timing: cluster.timing, references: cluster.references.length, witness: cluster.witness !== null,
-    fence: fenceTime(config.nodes[config.self === 0 ? 1 : 0]),
+    fence: fenceTime(otherNode(config)),
     policy: cluster.policy, divergence: cluster.divergence, soloBoot: cluster.soloBoot, soloWait: cluster.soloWait, failback: cluster.failback, failbackDelay: cluster.failbackDelay,
     serial: config.nodes[config.self].serial === null ? null : lineTime(PACKET_SIZE, cluster.serialBaud),
     hasServices: has((home) => config.services.some((service) => service.home === home && service.action !== null)),

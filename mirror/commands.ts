@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { KEYS } from "../clusterd/base/paths.ts";
 import { parseDuration } from "../clusterd/base/time.ts";
+import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
@@ -107,7 +108,7 @@ program.command("pass").description("all jobs of one identity: a handover's last
 program.command("plan <job>").description("what a run would do: the commands, and what would be deleted on the peer").option("--json", "one JSON object")
   .action((name: string, flags: { json?: true }) => withJob(name, async (config, job) => {
     const { report, deletions } = await runJob(config, job, { kind: "normal", dryRun: true, patience: job.timeout });
-    const peer = config.nodes[config.self === 0 ? 1 : 0];
+    const peer = otherNode(config);
     const steps = planRun({ job, run: report.run, kind: "normal", epoch: report.epoch ?? 0, remoteShell: "ssh", address: peer.heartbeat.address })
       .map((step) => ({ path: step.entry.path, cwd: step.cwd, command: ["rsync", ...step.real(job.maxDelete)] }));
     process.exitCode = report.code;

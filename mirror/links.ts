@@ -5,6 +5,7 @@
 
 import { connect } from "node:net";
 import type { Duration } from "../clusterd/base/time.ts";
+import { peerOf } from "../clusterd/config/config.ts";
 import type { Config } from "../clusterd/config/config.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
 
@@ -12,7 +13,7 @@ export interface Link { readonly name: "private" | "lan"; readonly address: stri
 
 /** In the order in which they are tried. The peer's main address only while the peer has it. */
 export function candidateLinks(config: Config, status: NodeStatus | null): readonly Link[] {
-  const peer = config.self === 0 ? 1 : 0;
+  const peer = peerOf(config);
   const node = config.nodes[peer];
   const atHome = status === null || status.core.identities[peer].owner === peer;
   const lan = [node.redundant.admin?.address, atHome ? node.main.address : undefined];

@@ -6,6 +6,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import type { Log } from "../clusterd/base/log.ts";
+import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
 import { newRunId } from "./backup-names.ts";
@@ -17,7 +18,6 @@ import { runGoesOn, sendLock } from "./lock.ts";
 import { afterFailure, FRESH } from "./recovery.ts";
 import type { Attempts } from "./recovery.ts";
 import { Session } from "./session.ts";
-import { peerOf } from "./settings.ts";
 import { CHOKIDAR_MOST, choose, countTrees, hasFatrace, maxWatches } from "./watcher-choice.ts";
 
 const MIRROR = join(import.meta.dirname, "bin/mirror");
@@ -194,7 +194,7 @@ export class Live {
     const config = this.#config;
     const link = await chooseLink(candidateLinks(config, this.#status), config.cluster.sshPort);
     if (link === null) { this.#connect = afterFailure(this.#connect, Date.now()); return null; }
-    const session = new Session({ node: config.nodes[peerOf(config)].name, address: link.address, port: config.cluster.sshPort });
+    const session = new Session({ node: otherNode(config).name, address: link.address, port: config.cluster.sshPort });
     const began = Date.now();
     this.#session = session;
     void session.ended.then((because) => {

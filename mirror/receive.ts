@@ -15,6 +15,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { reasonOf } from "../clusterd/base/errors.ts";
 import { BACKUPS, JOURNAL, RUN, STATE } from "../clusterd/base/paths.ts";
+import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index, Role } from "../clusterd/core/model.ts";
 import { readJournal } from "../clusterd/journal.ts";
@@ -31,7 +32,7 @@ import { readReport, writeReceived } from "./report.ts";
 import { LIVE, mayAccept, parseRequest } from "./request.ts";
 import type { Acceptance, Reading, Request } from "./request.ts";
 import { parseServerWords, rsyncVersion, serverArgs } from "./rsync-args.ts";
-import { entryKey, findJob, peerOf, settings } from "./settings.ts";
+import { entryKey, findJob, settings } from "./settings.ts";
 import type { Entry } from "./settings.ts";
 import { takeTold } from "./told.ts";
 import { lookAtTree, rememberTrees } from "./tree.ts";
@@ -102,7 +103,7 @@ const lastAsOwner = (job: JobConfig): number | null => readReport(job.name)?.las
 async function judge(config: Config, job: JobConfig, epoch: number, ask: boolean): Promise<Acceptance> {
   const journal = readJournal(JOURNAL);
   const verdict = mayAccept({ journal, role: ask ? await ownRole(job.home) : null, self: config.self, home: job.home, epoch });
-  return verdict.go ? verdict : { ...verdict, because: `${job.name} from ${config.nodes[peerOf(config)].name}: ${verdict.because}` };
+  return verdict.go ? verdict : { ...verdict, because: `${job.name} from ${otherNode(config).name}: ${verdict.because}` };
 }
 
 async function ownRole(home: Index): Promise<Role | "unknown" | null> {

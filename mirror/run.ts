@@ -4,6 +4,7 @@
 // mirrored before the peer has confirmed, after the last byte, that this node was still the owner (commit).
 
 import { accessSync } from "node:fs";
+import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Duration } from "../clusterd/base/time.ts";
 import { reasonOf } from "../clusterd/base/errors.ts";
@@ -27,7 +28,7 @@ import { readReport } from "./report.ts";
 import type { EntryReport, RunReport } from "./report.ts";
 import { rsync } from "./rsync.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
-import { carriesConfiguration, entryKey, peerOf } from "./settings.ts";
+import { carriesConfiguration, entryKey } from "./settings.ts";
 import { Session } from "./session.ts";
 import { remoteShell } from "./ssh.ts";
 import type { Peer } from "./ssh.ts";
@@ -111,7 +112,7 @@ async function carryOut(config: Config, job: JobConfig, run: RunId, options: Run
   found.epoch = status.core.identities[job.home].epoch;
   lookHere(job, options.dryRun);
   found.link = await mustReach(config, status);
-  const peer: Peer = { node: config.nodes[peerOf(config)].name, address: found.link.address, port: config.cluster.sshPort };
+  const peer: Peer = { node: otherNode(config).name, address: found.link.address, port: config.cluster.sshPort };
   // Questions and dry runs share one receiver (session.ts), which starts while this side looks around; the push has a connection of its own.
   const session = new Session(peer);
   try {

@@ -4,19 +4,15 @@ import { createHash } from "node:crypto";
 import { ETC } from "../clusterd/base/paths.ts";
 import { formatProblem, loadConfig } from "../clusterd/config/load.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
-import type { Index } from "../clusterd/core/model.ts";
 
 export type Entry = JobConfig["entries"][number];
 
 /** The configuration, or all its problems as one text. */
 export function settings(): { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly text: string } {
-  // CLUSTERD_NODE is for tests: two nodes on one machine share its host name.
-  const self = process.env["CLUSTERD_NODE"];
-  const loaded = loadConfig({ etc: ETC, ...(self === undefined ? {} : { self }) });
+  const loaded = loadConfig();
   return loaded.ok ? loaded : { ok: false, text: loaded.problems.map(formatProblem).join("\n") };
 }
 
-export const peerOf = (config: Config): Index => (config.self === 0 ? 1 : 0);
 export const findJob = (config: Config, name: string): JobConfig | undefined => config.jobs.find((job) => job.name === name);
 
 /** Names an entry between the nodes by what it is, not by its place: the two nodes' files may differ for a moment. */

@@ -1,12 +1,13 @@
 // The command line of 1999: sync-app DESCRIPTION PEER. Mirrors what the description file names to the other node, through
 // the same gates as `mirror run`.
 
+import { otherNode } from "../clusterd/config/config.ts";
 import { resolve } from "node:path";
 import { ETC } from "../clusterd/base/paths.ts";
 import { enter } from "./book.ts";
 import { EXIT, exitHelp } from "./exit-codes.ts";
 import { runJob } from "./run.ts";
-import { peerOf, settings } from "./settings.ts";
+import { settings } from "./settings.ts";
 import { runText } from "./text.ts";
 
 const USAGE = `usage: sync-app [--dry-run] [--json] DESCRIPTION PEER
@@ -24,7 +25,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const path = resolve(ETC, description);
   const job = config.jobs.find(({ service, home, name }) => service === null && path === `${ETC}/${config.nodes[home].name}/${name}`);
   if (job === undefined) return say(EXIT.usage, `sync-app: ${path} is no mirror description of this cluster`);
-  if (peer !== config.nodes[peerOf(config)].name) return say(EXIT.usage, `sync-app: ${peer} is not the other node, ${config.nodes[peerOf(config)].name} is`);
+  if (peer !== otherNode(config).name) return say(EXIT.usage, `sync-app: ${peer} is not the other node, ${otherNode(config).name} is`);
   const result = await runJob(config, job, { kind: "normal", dryRun: flags.includes("--dry-run") });
   await enter(config, job, result);
   const { report } = result;

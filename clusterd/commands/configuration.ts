@@ -7,7 +7,7 @@ import { outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 
 function check(given: Given): Outcome {
-  const self = given.value("node") ?? process.env["CLUSTERD_NODE"];
+  const self = given.value("node");
   const options = { etc: given.words[0] ?? ETC, show: given.flag("show"), ...(self !== undefined && { self }) };
   const { exitCode, out } = checkCommand({ ...options, json: given.flag("json") });
   const exit = exitCode === 0 ? "ok" : "usage";

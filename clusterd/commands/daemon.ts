@@ -21,8 +21,7 @@ async function ask(given: Given, ask: "reload" | "stop" | "restart", patience: n
 
 async function reload(given: Given): Promise<Outcome> {
   if (given.flag("dry-run")) {
-    const self = process.env["CLUSTERD_NODE"];
-    const { exitCode, out } = checkCommand({ etc: ETC, ...(self !== undefined && { self }) });
+    const { exitCode, out } = checkCommand({ etc: ETC });
     return outcome(exitCode === 0 ? "ok" : "usage", `${out.trimEnd()}\nThe daemon would ${exitCode === 0 ? "take it" : "keep the one it has"}. Nothing was done.`);
   }
   return ask(given, "reload", 10_000, "");

@@ -1,7 +1,7 @@
 // `clusterd preflight`: the whole chain on both nodes, before it matters.
 
+import { otherNode } from "../config/config.ts";
 import { loadConfig, formatProblem } from "../config/load.ts";
-import { ETC } from "../base/paths.ts";
 import { preflight } from "../preflight/checks.ts";
 import type { Facts } from "../preflight/facts.ts";
 import { gatherFacts } from "../preflight/gather.ts";
@@ -14,13 +14,13 @@ import { colourWanted } from "./colour.ts";
 const PATIENCE = 20_000;
 
 async function check(given: Given): Promise<Outcome> {
-  const loaded = loadConfig({ etc: ETC, ...(process.env["CLUSTERD_NODE"] === undefined ? {} : { self: process.env["CLUSTERD_NODE"] }) });
+  const loaded = loadConfig();
   if (!loaded.ok) return outcome("usage", `the configuration has problems, so nothing else can be judged:\n${loaded.problems.map(formatProblem).join("\n")}`);
   const { config } = loaded;
   const { askPeer } = await import("../status/peer.ts");
   const [own, said] = await Promise.all([gatherFacts(config), given.flag("local") ? null : askPeer(config, ["facts"], { timeout: PATIENCE })]);
   const peer = said?.reached === true && said.answer.ok ? said.answer.facts ?? null : null;
-  const name = config.nodes[config.self === 0 ? 1 : 0].name;
+  const name = otherNode(config).name;
   const why = said === null || peer !== null ? [] : [{
     check: "the other node", node: name, state: "fail" as const,
     says: `cannot be asked: ${said.reached ? said.answer.text : said.text}`, remedy: "`clusterd keys import` on both nodes, sshd there; the same clusterd on both",
@@ -39,6 +39,6 @@ export const PREFLIGHT_COMMANDS: readonly Command[] = [{
 
 /** What `clusterd answer` says to the other node's question. */
 export async function factsForPeer(): Promise<{ readonly ok: true; readonly text: string; readonly facts: Facts } | { readonly ok: false; readonly text: string }> {
-  const loaded = loadConfig({ etc: ETC, ...(process.env["CLUSTERD_NODE"] === undefined ? {} : { self: process.env["CLUSTERD_NODE"] }) });
+  const loaded = loadConfig();
   return loaded.ok ? { ok: true, text: "", facts: await gatherFacts(loaded.config) } : { ok: false, text: `its configuration has problems: ${loaded.problems.map(formatProblem).join("; ")}` };
 }

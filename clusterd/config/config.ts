@@ -23,6 +23,10 @@ export interface Config {
   readonly digest: string;
 }
 
+/** The other node's place, and the other node. */
+export const peerOf = ({ self }: Pick<Config, "self">): NodeIndex => (self === 0 ? 1 : 0);
+export const otherNode = (config: Config): NodeConfig => config.nodes[peerOf(config)];
+
 export interface ClusterConfig {
   readonly name: string;
   readonly profile: "fast" | "balanced" | "safety";

@@ -5,6 +5,7 @@
 
 import { hostname } from "node:os";
 import type { Problem } from "../base/errors.ts";
+import { ETC } from "../base/paths.ts";
 import { toConfig } from "./build.ts";
 import type { Config } from "./config.ts";
 import { readFiles } from "./files.ts";
@@ -19,13 +20,13 @@ export type Loaded =
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
 
 export interface LoadOptions {
-  /** The folder, usually /etc/cluster.d. */
-  readonly etc: string;
-  /** Through whose eyes: a node's name; default this machine's host name without its domain. */
+  /** The folder; default the node's own, /etc/cluster.d. */
+  readonly etc?: string;
+  /** Through whose eyes: a node's name; default CLUSTERD_NODE, for a machine of another name, else the host name without its domain. */
   readonly self?: string;
 }
 
-export function loadConfig({ etc, self = hostname().split(".")[0] ?? "" }: LoadOptions): Loaded {
+export function loadConfig({ etc = ETC, self = process.env["CLUSTERD_NODE"] ?? hostname().split(".")[0] ?? "" }: LoadOptions = {}): Loaded {
   const findings: Findings = { problems: [], warnings: [] };
   const files = readFiles(etc, findings);
   if (files !== null) validate(files, self, findings);

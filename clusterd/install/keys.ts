@@ -12,6 +12,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { run } from "../base/exec.ts";
 import { writeDurably } from "../base/files.ts";
+import { otherNode } from "../config/config.ts";
 import type { Config } from "../config/config.ts";
 import { createKey, loadKey } from "../heartbeat/key.ts";
 import { authorizedKeysLine } from "../../mirror/keys.ts";
@@ -114,7 +115,7 @@ export interface ImportOptions { readonly root: string; readonly config: Config;
 
 /** What taking over the other node's bundle changes here; nothing when it was imported before. */
 export function importSteps(bundle: Bundle, { root, config, replaceHeartbeat }: ImportOptions): { readonly ok: true; readonly steps: readonly Step[] } | { readonly ok: false; readonly text: string } {
-  const [self, peer] = [config.nodes[config.self], config.nodes[config.self === 0 ? 1 : 0]];
+  const [self, peer] = [config.nodes[config.self], otherNode(config)];
   if (bundle.node === self.name) return { ok: false, text: `this bundle is ${self.name}'s own: import it on ${peer.name}` };
   if (bundle.node !== peer.name) return { ok: false, text: `this bundle is ${bundle.node}'s, but the other node is called ${peer.name} in the configuration` };
   const secret = heartbeatStep(root, bundle, replaceHeartbeat);

@@ -7,7 +7,8 @@ import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../base/exec.ts";
-import { BACKUPS, ETC, HEARTBEAT_KEY, KEYS } from "../base/paths.ts";
+import { BACKUPS, HEARTBEAT_KEY, KEYS } from "../base/paths.ts";
+import { otherNode } from "../config/config.ts";
 import type { Config } from "../config/config.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import { loadKey } from "../heartbeat/key.ts";
@@ -59,13 +60,13 @@ const MOST_ENTRIES = 200_000;
 const treesThere = (config: Config): readonly string[] => config.jobs.flatMap(({ entries }) => entries.flatMap(({ kind, path }) => (kind === "tree" && existsSync(path) ? [path] : [])));
 
 function configurationFacts(): Facts["configuration"] {
-  const loaded = loadConfig({ etc: ETC, ...(process.env["CLUSTERD_NODE"] === undefined ? {} : { self: process.env["CLUSTERD_NODE"] }) });
+  const loaded = loadConfig();
   return { digest: loaded.ok ? loaded.config.digest : null, problems: loaded.ok ? [] : loaded.problems.map(formatProblem), warnings: loaded.ok ? loaded.warnings.map(formatProblem) : [] };
 }
 
 function keyFacts(config: Config): Facts["keys"] {
   const key = loadKey(HEARTBEAT_KEY);
-  const peer = config.nodes[config.self === 0 ? 1 : 0];
+  const peer = otherNode(config);
   const authorized = read(process.env["CLUSTERD_AUTHORIZED_KEYS"] ?? "/root/.ssh/authorized_keys");
   return {
     heartbeat: key.ok ? null : key.reason,

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { run } from "../base/exec.ts";
+import { peerOf } from "../config/config.ts";
 import type { Config, NicRole, NodeConfig } from "../config/config.ts";
 import type { NodeStatus } from "../status/control.ts";
 import type { Facts, NicFacts } from "./facts.ts";
@@ -53,7 +54,7 @@ function sys(name: string, file: string): string | null {
 /** Who answers at the other node's addresses? A ping makes the kernel ask by ARP; the answer is in its neighbour table. */
 export async function askNeighbours(config: Config, status: NodeStatus | null): Promise<Facts["neighbours"]> {
   const own = config.nodes[config.self];
-  const other = config.self === 0 ? 1 : 0;
+  const other = peerOf(config);
   const peer = config.nodes[other];
   const there = await run(["ping", "-V"], { timeout: PATIENCE });
   if (there.failure !== null) return {};

@@ -10,6 +10,7 @@ import { reasonOf } from "../base/errors.ts";
 import { KEYS } from "../base/paths.ts";
 import { monotonicNow } from "../base/time.ts";
 import type { Duration } from "../base/time.ts";
+import { otherNode } from "../config/config.ts";
 import type { Config } from "../config/config.ts";
 import { candidateLinks, chooseLink } from "../../mirror/links.ts";
 import type { Link } from "../../mirror/links.ts";
@@ -37,7 +38,7 @@ export interface AskOptions {
 /** `words` as `clusterd answer` reads them: ["status"] or ["handover", NODE]. */
 export async function askPeer(config: Config, words: readonly string[], { timeout, status = null, key = CONTROL_KEY, knownHosts = KNOWN_HOSTS }: AskOptions): Promise<PeerAnswer> {
   const started = monotonicNow();
-  const { name } = config.nodes[config.self === 0 ? 1 : 0];
+  const { name } = otherNode(config);
   const fail = (text: string): PeerAnswer => ({ reached: false, text: `${name}: ${text}` });
   try {
     const pinned = pinnedKeys(knownHosts, name);

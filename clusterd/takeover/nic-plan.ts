@@ -3,6 +3,7 @@
 // Identity i is at home on the main NIC of node i and away on the redundant NIC of the other node, so this node has
 // two places: its own identity on main, the peer's on redundant. Pure; writing the files is ifcfg-files.ts.
 
+import { peerOf } from "../config/config.ts";
 import type { Config, MainNic, NodeIndex } from "../config/config.ts";
 
 export interface NicPlan {
@@ -29,7 +30,7 @@ const FIRST_TABLE = 1990;
 const METRIC = { main: 100, redundant: 200 } as const;
 
 export function planNics(config: Config): readonly [NicPlan, NicPlan] {
-  const peer: NodeIndex = config.self === 0 ? 1 : 0;
+  const peer = peerOf(config);
   return [planNic(config, "main", config.self), planNic(config, "redundant", peer)];
 }
 

@@ -1,12 +1,12 @@
 // Which versions does a person mean, and which of the two nodes keeps them?
 
 import { BACKUPS } from "../../clusterd/base/paths.ts";
+import { otherNode } from "../../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../../clusterd/config/config.ts";
 import { askDaemon } from "../../clusterd/status/control-client.ts";
 import { isRunId } from "../backup-names.ts";
 import { EXIT } from "../exit-codes.ts";
 import { candidateLinks, chooseLink } from "../links.ts";
-import { peerOf } from "../settings.ts";
 import { askPeer } from "../ssh.ts";
 import type { Peer } from "../ssh.ts";
 import { parseMoment } from "./moment.ts";
@@ -35,7 +35,7 @@ export async function find(config: Config, job: JobConfig, path: string, { at, r
 /** What both nodes keep. Without the peer half of it may be missing, which is said. */
 export async function everything(config: Config, job: JobConfig, path: string): Promise<{ readonly kept: readonly Kept[]; readonly missing: string | null; readonly peer: Peer | null }> {
   const self = config.nodes[config.self].name;
-  const there = config.nodes[peerOf(config)].name;
+  const there = otherNode(config).name;
   const here: Kept = { node: self, ...keptHere(BACKUPS, job.name, Buffer.from(path)) };
   const answer = await askDaemon({ ask: "status" });
   const link = await chooseLink(candidateLinks(config, answer.ok ? answer.status ?? null : null), config.cluster.sshPort);

@@ -1,0 +1,248 @@
+// The daemon put together: the only file that knows every part.
+//
+// NICs at rest, links, control socket, then the first tick.
+
+import { randomBytes } from "node:crypto";
+import { flushCompileCache } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { WitnessClient } from "./arbiter/witness-client.ts";
+import { run, describe } from "./base/exec.ts";
+import type { Log } from "./base/log.ts";
+import { CONTROL_SOCKET, STATE } from "./base/paths.ts";
+import { monotonicNow } from "./base/time.ts";
+import { otherNode } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
+import { formatProblem, loadConfig } from "./config/load.ts";
+import { coreConfigOf } from "./core-config.ts";
+import { inContact } from "./core/liveness.ts";
+import type { Effect, Heartbeat, Index } from "./core/model.ts";
+import { begin } from "./core/step.ts";
+import { summaryOf } from "./core/summary.ts";
+import { Driver, type Rim } from "./driver.ts";
+import type { deriveKeys } from "./heartbeat/key.ts";
+import { createLinks, type Links } from "./heartbeat/links.ts";
+import { createHistory } from "./history.ts";
+import type { Journal, JournalRead } from "./journal.ts";
+import { createNotifier } from "./notify.ts";
+import { serveRequest } from "./requests.ts";
+import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart } from "./restart.ts";
+import { createServices } from "./services/services.ts";
+import { Settings, sameArbiter } from "./settings.ts";
+import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
+import { serveControl, type ControlServer } from "./status/socket-server.ts";
+import { createFence, type Fence } from "./takeover/fence.ts";
+import { createNetwork } from "./takeover/network.ts";
+import { lastClockReport } from "./timesync/clock-report.ts";
+import { offsetProblem } from "./timesync/peer-offset.ts";
+import { readReports } from "../mirror/report.ts";
+
+const OFFSET_LOOK = 2_000;
+/** Who follows this node's status hears something at least so often, and after a decision so soon: several often come together. */
+const NEWS_EVERY = 10_000;
+const NEWS_AFTER = 10;
+/** The core gives a frozen handover up after two minutes; the pass itself is bounded by its jobs. */
+const PASS_LIMIT = 110_000;
+const MIRROR = fileURLToPath(new URL("../mirror/bin/mirror", import.meta.url));
+
+export class Daemon {
+  readonly #settings: Settings;
+  readonly #journal: Journal;
+  readonly #witness: WitnessClient | null;
+  readonly #fence: Fence | null;
+  readonly #log: Log;
+  readonly #started = Date.now();
+  readonly #history = createHistory(STATE);
+  #notifier: ReturnType<typeof createNotifier>;
+  readonly #services: ReturnType<typeof createServices>;
+  readonly #network: ReturnType<typeof createNetwork>;
+  #links: Links | null = null;
+  #driver: Driver | null = null;
+  #control: ControlServer | null = null;
+  #newsDue = false;
+  #ending = false;
+  #clocksDiffer = false;
+
+  constructor(config: Config, journal: Journal, witness: WitnessClient | null, log: Log) {
+    this.#settings = new Settings(config);
+    this.#journal = journal;
+    this.#witness = witness;
+    this.#fence = createFence(otherNode(config));
+    this.#log = log;
+    this.#notifier = createNotifier(config.cluster.notify, log);
+    this.#services = createServices(config, log);
+    const happened = (event: Parameters<Driver["happened"]>[0], at?: number): void => this.#driver?.happened(event, at);
+    this.#network = createNetwork(config, {
+      carrier: (nic, up, at) => happened({ kind: "carrier", nic, up }, at),
+      ownMacHeard: (identity, at) => happened({ kind: "own-mac-heard", identity }, at),
+      guardLost: (reason) => happened({ kind: "guard", present: false, reason }),
+      guardBack: () => happened({ kind: "guard", present: true, reason: "" }),
+    }, { info: (text) => log.info("network", { because: text }), warn: (text) => log.warn("network", { because: text }) });
+  }
+
+  async begin(before: JournalRead, keys: ReturnType<typeof deriveKeys>): Promise<void> {
+    // Who answers here already keeps its NICs: nothing is touched before the socket is ours.
+    this.#control = await serveControl(CONTROL_SOCKET, (request) => this.#serve(request));
+    const core = coreConfigOf(this.#config);
+    const left = takeRestart(core);
+    const { found, problems, kept } = await this.#network.prepare(left === null ? [] : heldBy(left));
+    for (const each of found) this.#log.warn("network.found-raised", { because: each });
+    for (const each of problems) this.#log.warn("network.problem", { because: each });
+    const resumed = left !== null && heldBy(left).length === kept.length ? left : null;
+    if (resumed === null) for (const identity of kept) await this.#network.release(identity);
+    const driver = new Driver(this.#rim(), resumed !== null ? { state: resumed, effects: [] } : begin(core, {
+      kind: "start", at: monotonicNow(), wall: Date.now(), boot: randomBytes(16).toString("hex"),
+      journal: before.ok ? before.record : null, fresh: !before.ok && before.missing,
+    }));
+    this.#driver = driver;
+    if (resumed !== null) driver.reconfigure(core);
+    const guards = this.#network.guards();
+    driver.happened({ kind: "guard", present: guards.deadman, reason: guards.deadman ? "" : "the dead-man process did not start" });
+    this.#links = createLinks(this.#config, keys, this.#log, (link, beat, wall) => driver.happened({ kind: "heard", link, beat, wall }),
+      (identity) => driver.state.holdings[identity].role);
+    await this.#links.start();
+    this.#listenToSignals();
+    driver.run();
+    setInterval(() => this.#watchOffset(), OFFSET_LOOK);
+    setInterval(() => this.#control?.news(), NEWS_EVERY);
+    // Node would write it when it exits, which a daemon that is killed never does: 40 MB less resident from the next start on.
+    flushCompileCache();
+    this.#log.info("daemon.started", { cluster: this.#config.cluster.name, node: this.#name(core.self), profile: this.#config.cluster.profile });
+  }
+
+  #rim(): Rim {
+    return {
+      network: this.#network, eye: this.#network.eye,
+      sendBeat: (beat: Heartbeat) => this.#links?.send(beat),
+      askWitness: (question, voted) => this.#witness?.ask(question, voted),
+      fence: () => this.#fence?.off() ?? Promise.resolve({ ok: false, reason: "no fence is configured" }),
+      persist: (record) => this.#journal.write(record),
+      startServices: (identity) => this.#services.start(identity),
+      stopServices: (identity) => this.#services.stop(identity),
+      finalPass: (identity) => this.#finalPass(identity),
+      tell: (told) => this.#tell(told),
+    };
+  }
+
+  get #config(): Config {
+    return this.#settings.config;
+  }
+
+  #name(index: Index): string {
+    return this.#config.nodes[index].name;
+  }
+
+  async #finalPass(identity: Index): Promise<{ ok: boolean; detail: string }> {
+    const ran = await run([MIRROR, "pass", "--identity", this.#name(identity), "--final", "--json"], { timeout: PASS_LIMIT, ordinary: true });
+    return { ok: ran.failure === null, detail: ran.failure === null ? "" : describe(ran) };
+  }
+
+  #tell({ level, event, identity, because }: Effect & { kind: "tell" }): void {
+    const name = identity === null ? null : this.#name(identity);
+    this.#log.say(level, event, { ...(name === null ? {} : { identity: name }), because });
+    this.#history.add({ wall: Date.now(), level, event, identity: name, because });
+    this.#news();
+    if (level !== "info" || event === "identity.owner") this.#notifier.tell({ event, about: name ?? "-", because });
+  }
+
+  #news(): void {
+    if (this.#newsDue) return;
+    this.#newsDue = true;
+    setTimeout(() => { this.#newsDue = false; this.#control?.news(); }, NEWS_AFTER);
+  }
+
+  #offsetProblem(): string | null {
+    return offsetProblem(this.#links?.offset() ?? null, this.#config.cluster.offsetLimit);
+  }
+
+  #watchOffset(): void {
+    const problem = this.#offsetProblem();
+    if ((problem === null) === !this.#clocksDiffer) return;
+    this.#clocksDiffer = problem !== null;
+    this.#tell({ kind: "tell", level: problem === null ? "info" : "alarm", event: "clock.offset", identity: null,
+      because: problem ?? "the clocks of the two nodes agree again" });
+  }
+
+  #serve(request: ControlRequest): Promise<ControlAnswer> {
+    const driver = this.#driver;
+    if (driver === null) return Promise.resolve({ ok: false, text: "the daemon is still starting" });
+    return serveRequest({
+      config: this.#config, driver,
+      status: () => this.#status(driver), reload: () => this.#reload(), restart: () => this.#restart(driver), leave: (why) => void this.#leave(why),
+      warn: (event, identity, because) => this.#tell({ kind: "tell", level: "warn", event, identity, because }),
+      noteCommand: (verb, node) => this.#log.info("command", { verb, identity: node ?? undefined }),
+    }, request);
+  }
+
+  #status(driver: Driver): NodeStatus {
+    const { cluster, self, digest } = this.#config;
+    const summary = summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) });
+    const clocks = this.#offsetProblem();
+    return {
+      version: 1, cluster: cluster.name, node: this.#name(self),
+      nodes: [this.#name(0), this.#name(1)], wall: Date.now(), started: this.#started, profile: cluster.profile,
+      core: clocks === null ? summary : { ...summary, problems: [...summary.problems, clocks] },
+      offset: this.#links?.offset() ?? null, history: this.#history.newest(), guards: this.#network.guards(),
+      configuration: { digest, loaded: this.#settings.loaded, problem: this.#settings.problem },
+      clock: lastClockReport(), jobs: readReports(),
+    };
+  }
+
+  #listenToSignals(): void {
+    process.on("SIGTERM", () => void this.#leave("SIGTERM"));
+    process.on("SIGINT", () => void this.#leave("SIGINT"));
+    process.on("SIGHUP", () => this.#reload());
+  }
+
+  /** A bad configuration changes nothing. */
+  #reload(): ControlAnswer {
+    const refusal = this.#settings.reload();
+    if (refusal !== null) {
+      this.#log.error("configuration.refused", { because: refusal });
+      return { ok: false, text: `the old configuration stays in force: ${refusal}` };
+    }
+    const config = this.#config;
+    this.#services.use(config);
+    this.#notifier = createNotifier(config.cluster.notify, this.#log);
+    this.#driver?.reconfigure(coreConfigOf(config));
+    const waits = this.#driver?.state.awaited == null ? "" : "; until the other node has it too, the more cautious of old and new times count";
+    this.#log.info("configuration.loaded", { digest: config.digest });
+    this.#news();
+    return { ok: true, text: `configuration ${config.digest} is in force${waits}` };
+  }
+
+  /** For an upgrade: becomes the next daemon without letting go. What is held stays up until its lease ends, unless that one goes on before. */
+  async #restart(driver: Driver): Promise<ControlAnswer> {
+    const loaded = loadConfig();
+    if (!loaded.ok) return { ok: false, text: `the next daemon could not start with this configuration:\n${loaded.problems.map(formatProblem).join("\n")}` };
+    // The peer may count on the old reference hosts until it has heard that ours are others.
+    if (!sameArbiter(loaded.config, this.#config) && !inContact(driver.state))
+      return { ok: false, text: "the reference hosts or the witness have changed, and the other node cannot be told: not while it is unreachable" };
+    await leaseRenewed(() => driver.state);
+    const refusal = leaveForRestart(driver.state);
+    if (refusal !== null) return { ok: false, text: refusal };
+    driver.stop();
+    this.#network.leave();
+    this.#log.info("daemon.restarting", { because: "asked over the control socket; what is held stays up within its lease" });
+    setTimeout(becomeNext, 8);
+    return { ok: true, text: "starting anew without letting go" };
+  }
+
+  /** Hand over what is held, promise, say good-bye, end. A second signal ends at once; the dead-man lets go then. */
+  async #leave(why: string): Promise<void> {
+    if (this.#ending) process.exit(1);
+    this.#ending = true;
+    this.#log.info("daemon.leaving", { because: why });
+    await this.#driver?.command("leave", null);
+    // The good-bye may be lost: a few more heartbeats repeat it.
+    await new Promise((resolve) => setTimeout(resolve, 4 * this.#config.cluster.timing.keepalive));
+    this.#driver?.stop();
+    await this.#links?.close();
+    this.#witness?.close();
+    await this.#network.close();
+    await this.#journal.close();
+    await this.#history.flush();
+    this.#log.info("daemon.ended", {});
+    await this.#log.flush();
+    process.exit(0);
+  }
+}

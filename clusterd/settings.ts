@@ -1,0 +1,35 @@
+// The configuration in force, and what may replace it while the daemon runs.
+
+import type { WallTime } from "./base/time.ts";
+import type { Config } from "./config/config.ts";
+import { formatProblem, loadConfig } from "./config/load.ts";
+
+export class Settings {
+  #config: Config;
+  #loaded = Date.now();
+  /** Why the files as they are now were not taken, or null. */
+  #problem: string | null = null;
+
+  constructor(config: Config) { this.#config = config; }
+
+  get config(): Config { return this.#config; }
+  get loaded(): WallTime { return this.#loaded; }
+  get problem(): string | null { return this.#problem; }
+
+  /** Reads the files again. Null when they are in force; else why the old ones stay, and nothing has changed. */
+  reload(): string | null {
+    const loaded = loadConfig();
+    this.#problem = !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
+      : fixedForLife(loaded.config) !== fixedForLife(this.#config) || loaded.config.cluster.timing.release < this.#config.cluster.timing.release
+        ? "the NICs, addresses or names of the nodes, the reference hosts or the witness have changed, or the release time is shorter: that needs a restart of clusterd" : null;
+    if (!loaded.ok || this.#problem !== null) return this.#problem;
+    this.#config = loaded.config;
+    this.#loaded = Date.now();
+    return null;
+  }
+}
+
+const fixedForLife = (config: Config): string => JSON.stringify([config.nodes, config.cluster.name, arbiterOf(config)]);
+
+const arbiterOf = ({ cluster }: Config): string => JSON.stringify([cluster.references, cluster.witness]);
+export const sameArbiter = (one: Config, other: Config): boolean => arbiterOf(one) === arbiterOf(other);
