@@ -137,6 +137,7 @@ export class Live {
   /** One batch of one job, if there is something to send; says in how many milliseconds to come again. */
   async #turn({ live }: Of): Promise<number> {
     const { job } = live;
+    live.look(); // a run that has just ended counts: what it saw is not new any more, and its deletion is one
     const due = live.by === null ? new Map() : live.due;
     if (due.size === 0) return Infinity;
     const early = live.notBefore - Date.now();
