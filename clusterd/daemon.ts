@@ -23,6 +23,7 @@ import type { deriveKeys } from "./heartbeat/key.ts";
 import { createLinks, type Links } from "./heartbeat/links.ts";
 import { createHistory } from "./history.ts";
 import type { Journal, JournalRead } from "./journal.ts";
+import { MaintenanceKeeper } from "./maintenance.ts";
 import { createNotifier } from "./notify.ts";
 import { serveRequest } from "./requests.ts";
 import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart } from "./restart.ts";
@@ -61,6 +62,7 @@ export class Daemon {
   #newsDue = false;
   #ending = false;
   #clocksDiffer = false;
+  readonly #maintenance = new MaintenanceKeeper((on) => this.#driver?.happened({ kind: "maintenance", on }), (told) => this.#tell({ kind: "tell", identity: null, ...told }));
 
   constructor(config: Config, journal: Journal, witness: WitnessClient | null, log: Log) {
     this.#settings = new Settings(config);
@@ -101,8 +103,9 @@ export class Daemon {
       (identity) => driver.state.holdings[identity].role);
     await this.#links.start();
     this.#listenToSignals();
+    this.#maintenance.take();
     driver.run();
-    setInterval(() => this.#watchOffset(), OFFSET_LOOK);
+    setInterval(() => { this.#watchOffset(); this.#maintenance.look(); }, OFFSET_LOOK);
     setInterval(() => this.#control?.news(), NEWS_EVERY);
     // Node would write it when it exits, which a daemon that is killed never does: 40 MB less resident from the next start on.
     flushCompileCache();
@@ -167,7 +170,7 @@ export class Daemon {
     if (driver === null) return Promise.resolve({ ok: false, text: "the daemon is still starting" });
     return serveRequest({
       config: this.#config, driver,
-      status: () => this.#status(driver), reload: () => this.#reload(), restart: () => this.#restart(driver), leave: (why) => void this.#leave(why),
+      status: () => this.#status(driver), reload: () => this.#reload(), restart: () => this.#restart(driver), leave: (why) => void this.#leave(why), takeMaintenance: () => this.#maintenance.take(),
       warn: (event, identity, because) => this.#tell({ kind: "tell", level: "warn", event, identity, because }),
       noteCommand: (verb, node) => this.#log.info("command", { verb, identity: node ?? undefined }),
     }, request);
@@ -183,7 +186,7 @@ export class Daemon {
       core: clocks === null ? summary : { ...summary, problems: [...summary.problems, clocks] },
       offset: this.#links?.offset() ?? null, history: this.#history.newest(), guards: this.#network.guards(),
       configuration: { digest, loaded: this.#settings.loaded, problem: this.#settings.problem },
-      clock: lastClockReport(), jobs: readReports(),
+      maintenance: this.#maintenance.now, clock: lastClockReport(), jobs: readReports(),
     };
   }
 

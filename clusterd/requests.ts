@@ -3,6 +3,7 @@
 import type { Config } from "./config/config.ts";
 import type { Index } from "./core/model.ts";
 import type { Driver } from "./driver.ts";
+import { beginMaintenance, endMaintenance } from "./maintenance.ts";
 import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
 
 /** The daemon, as a request needs it. */
@@ -13,6 +14,8 @@ export interface Serving {
   reload(): ControlAnswer;
   restart(): Promise<ControlAnswer>;
   leave(why: string): void;
+  /** What is on disk about it has changed. */
+  takeMaintenance(): void;
   /** For the log and the administrator. */
   warn(event: string, identity: Index, because: string): void;
   noteCommand(verb: string, node: string | null): void;
@@ -25,6 +28,7 @@ export async function serveRequest(daemon: Serving, request: ControlRequest): Pr
     case "status": return { ok: true, text: "", status: daemon.status() };
     case "command": return command(daemon, request);
     case "mirror-report": return mirrorReport(daemon, request);
+    case "maintenance": return maintenance(daemon, request);
     case "reload": return daemon.reload();
     case "restart": return daemon.restart();
     case "stop":
@@ -49,4 +53,11 @@ function mirrorReport(daemon: Serving, { identity: name, epoch, inSync, ok, job,
   if (inSync) daemon.driver.happened({ kind: "in-sync", identity, epoch });
   if (!ok) daemon.warn("mirror.run-failed", identity, `${job}: ${detail}`);
   return { ok: true, text: "noted" };
+}
+
+function maintenance(daemon: Serving, { on, span, why }: Of<"maintenance">): ControlAnswer {
+  if (on) beginMaintenance(span, why, Date.now());
+  else endMaintenance();
+  daemon.takeMaintenance();
+  return { ok: true, text: on ? "in maintenance: this node takes nothing over" : "not in maintenance: this node may take over" };
 }

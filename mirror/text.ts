@@ -47,8 +47,8 @@ function liveText({ by, because, dirty, oldest, lag, unlistedSince }: LiveNow, n
 
 const SHOWN = 1000;
 
-export function ledgerText({ job, identity, own, told }: JobLedger, now: WallTime): string {
-  const paths = ({ dirty, total }: Ledger): string => [...dirty.slice(0, SHOWN).map(({ path, since }) => `\n  ${path}  for ${formatDuration(now - since)}`), ...(total > SHOWN ? [`\n  … and ${total - SHOWN} more`] : [])].join("");
+export function ledgerText({ job, identity, own, told }: JobLedger, now: WallTime, shown = SHOWN): string {
+  const paths = ({ dirty, total }: Ledger): string => [...dirty.slice(0, shown).map(({ path, since }) => `\n  ${path}  for ${formatDuration(now - since)}`), ...(total > shown ? [`\n  … and ${total - shown} more`] : [])].join("");
   const unlisted = (ledger: Ledger): string => ledger.unlistedSince === null ? "" : ledger.unlistedSince === 0 ? "; never mirrored in full" : `; not watched, so whatever changed in the last ${formatDuration(now - ledger.unlistedSince)} may be missing from the list (${ledger.because})`;
   const lines = [
     ...(own === null ? [] : [`${job} (identity ${identity}): ${own.total === 0 ? "nothing known to be missing" : `${own.total} paths are not`} on the other node, ${own.mode}${unlisted(own)}${paths(own)}`]),

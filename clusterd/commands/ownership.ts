@@ -13,7 +13,7 @@ import { settings } from "../../mirror/settings.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
-import { lookHere, other, seen } from "./look.ts";
+import { lookHere, lookThere, other, seen } from "./look.ts";
 
 /** The core gives a handover up after two minutes; a little more for the answer's way. */
 const PATIENCE: Duration = 150_000;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = 150_000;
 const SETTLING: Duration = 10_000;
 const POLL: Duration = 10;
 
-interface Move { readonly identity: Index; readonly from: Index; readonly verb: Verb }
+export interface Move { readonly identity: Index; readonly from: Index; readonly verb: Verb }
 
 async function switchover(given: Given): Promise<Outcome> {
   return planned(given, "switchover", (status, named) => {
@@ -55,7 +55,12 @@ async function planned(given: Given, verb: string, plan: (status: NodeStatus, id
   if (status === null) return outcome("notRunning", "unreachable" in own ? own.unreachable : "");
   const moves = plan(status, name === undefined ? undefined : names.indexOf(name) as Index);
   if ("nothing" in moves) return outcome(moves.nothing, moves.text);
-  if (given.flag("dry-run")) return outcome("ok", moves.map((move) => wouldDo(config, status, verb, move)).join("\n"));
+  if (given.flag("dry-run")) return wouldMove(config, status, verb, moves);
+  return moveAll(config, status, moves);
+}
+
+/** One after the other; the first that does not succeed is the last. */
+export async function moveAll(config: Config, status: NodeStatus, moves: readonly Move[]): Promise<Outcome> {
   const done: Outcome[] = [];
   for (const move of moves) {
     done.push(await carryOut(config, status, move));
@@ -66,14 +71,20 @@ async function planned(given: Given, verb: string, plan: (status: NodeStatus, id
 }
 
 /** Who holds an identity, as this node knows it. */
-function holder(status: NodeStatus, identity: Index): Index | null {
+export function holder(status: NodeStatus, identity: Index): Index | null {
   const { role, owner } = status.core.identities[identity];
   if (["owner", "raising", "freezing", "releasing", "offering"].includes(role)) return status.core.self;
   return owner === status.core.self ? null : owner;
 }
 
-const wouldDo = ({ nodes }: Config, { core }: NodeStatus, verb: string, { identity, from }: Move): string =>
-  `${verb}: ${nodes[from].name} would be asked to hand ${nodes[identity].name} over to ${nodes[other(from)].name} (peer ${core.peer.state}${core.peer.sameConfiguration === false ? ", configurations differ: it would refuse" : ""}). Nothing was done.`;
+/** The steps, the time they should take, and what the other node does not have yet. */
+export async function wouldMove(config: Config, status: NodeStatus, verb: string, moves: readonly Move[], more: readonly string[] = []): Promise<Outcome> {
+  const { gatherHandover } = await import("../moves/gather.ts");
+  const { handoverData, handoverText } = await import("../moves/plan.ts");
+  const there = seen(await lookThere(config, status));
+  const plans = moves.map((move) => gatherHandover(config, move, status, there));
+  return outcome("ok", [...plans.map((plan) => handoverText(verb, plan, Date.now())), ...more, "Nothing was done."].join("\n"), { dry_run: true, moves: plans.map(handoverData) });
+}
 
 async function carryOut(config: Config, status: NodeStatus, { identity, from, verb }: Move): Promise<Outcome> {
   const [what, to] = [config.nodes[identity].name, other(from)];
@@ -112,7 +123,6 @@ async function watch(config: Config, identity: Index, to: Index, over: () => boo
   } while (!over());
   return false;
 }
-
 
 export const OWNERSHIP_COMMANDS: readonly Command[] = [
   {

@@ -12,6 +12,7 @@ import { DAEMON_COMMANDS } from "./daemon.ts";
 import { IMPORT_COMMANDS } from "./import.ts";
 import { INSTALL_COMMANDS } from "./install.ts";
 import { KEY_COMMANDS } from "./keys.ts";
+import { MAINTENANCE_COMMANDS } from "./maintenance.ts";
 import { MANUAL_COMMANDS } from "./manual.ts";
 import { NAME_COMMANDS } from "./names.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
@@ -24,10 +25,17 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]]
   ["Looking:", [...STATUS_COMMANDS, ...PREFLIGHT_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS, ...SUPPORT_COMMANDS]],
   ["Finding a service:", NAME_COMMANDS],
   ["Moving an identity:", OWNERSHIP_COMMANDS],
+  ["Working on a node:", MAINTENANCE_COMMANDS],
   ["What only a person can know:", PERSON_COMMANDS],
   ["The daemon:", DAEMON_COMMANDS],
   ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS, ...IMPORT_COMMANDS, ...MANUAL_COMMANDS]],
 ];
+
+/** What a command of commands is about. */
+const ABOUT: Readonly<Record<string, string>> = {
+  keys: "what the two nodes must know of each other",
+  maintenance: "this node takes nothing over while a person works on it",
+};
 
 /** Runs one command line (without node and script); resolves to the exit code. */
 export async function runProgram(words: readonly string[]): Promise<number> {
@@ -64,7 +72,7 @@ export function buildProgram(ended: (code: number) => void = () => undefined): C
 /** `keys export [FILE]` becomes a command of a command. */
 function add(program: Commander, parents: Map<string, Commander>, command: Command, ended: (code: number) => void): void {
   const [, group, usage] = /^(?:([a-z]+) (?=[a-z]))?(.*)$/.exec(command.usage) as unknown as [string, string | undefined, string];
-  const at = group === undefined ? program : parents.get(group) ?? program.command(group).description("what the two nodes must know of each other");
+  const at = group === undefined ? program : parents.get(group) ?? program.command(group).description(ABOUT[group] ?? "");
   if (group !== undefined) parents.set(group, at);
   const made = at.command(usage).description(command.summary).option("--json", "answer with one JSON object").allowExcessArguments(false);
   for (const [flags, meaning, many] of command.options ?? []) {

@@ -47,7 +47,7 @@ export function beatOf(state: State, seq: number, wall: WallTime): Heartbeat {
     echo: peer.boot === null ? null : { boot: peer.boot, seq: peer.seq, heardWall: peer.heardWall },
     hello: peer.hello,
     digest: state.config.digest,
-    leaving: state.leaving?.promised === true,
+    leaving: state.leaving?.promised === true, maintenance: state.maintenance,
     mainCarrier: carrier.main !== false, redundantCarrier: carrier.redundant !== false,
     references: referencesAnswered(state),
     identities: [identityBeat(state, 0), identityBeat(state, 1)],

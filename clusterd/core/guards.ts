@@ -34,6 +34,8 @@ export function ownObstacle(state: State, identity: Index): string | null {
   return null;
 }
 
+const IN_MAINTENANCE = "this node is in maintenance and takes nothing over: `clusterd maintenance off` ends that";
+
 /** Why this node must not claim the identity now, in words that also say what would help; null = it may. */
 export function claimObstacle(state: State, identity: Index): string | null {
   const { uncertain, heldUntil } = state.holdings[identity];
@@ -44,6 +46,7 @@ export function claimObstacle(state: State, identity: Index): string | null {
   if (obstacle !== null) return obstacle;
   // First of all reasons: who left in good order, or was declared dead, has given this vote for good.
   if (record.standing && wasOwner) return heldUntil > state.now ? "held down after a lost lease" : null;
+  if (state.maintenance) return IN_MAINTENANCE;
   if (state.peer.left) return "the peer left in good order; `clusterd force-own` takes the identity by hand";
   if (record.promised) return "this node left in good order and promised not to claim before it has talked to the peer";
   if (!hasArbiter(config) && config.fence === null) return "no reference hosts are configured, so silence alone never causes a takeover; `clusterd confirm-dead` does";
@@ -61,6 +64,7 @@ export function handoverObstacle(state: State, identity: Index): string | null {
   if (sameConfiguration(state) === false) return "the configurations of the two nodes differ";
   const theirs = said.identities[identity];
   if (said.leaving) return "the peer is leaving";
+  if (said.maintenance) return "the peer is in maintenance: `clusterd maintenance off` there ends that";
   if (theirs.stale) return "the peer is not resynchronised yet";
   if (theirs.locked) return "the peer's standby lock is set: `clusterd clear` there removes it";
   if (theirs.role !== "standby") return `the peer is ${theirs.role}, not standby`;
@@ -117,7 +121,7 @@ export const GUARDS = {
   uncertain: (_state, holding) => holding.uncertain,
   "may-claim": (state, _holding, identity) => claimObstacle(state, identity) === null,
   "nobody-to-ask": (state, holding, identity) =>
-    !hasArbiter(state.config) && state.config.fence === null && mayGoAlone(state) && !holding.record.promised && holding.heldUntil <= state.now && ownObstacle(state, identity) === null,
+    !hasArbiter(state.config) && state.config.fence === null && mayGoAlone(state) && !state.maintenance && !holding.record.promised && holding.heldUntil <= state.now && ownObstacle(state, identity) === null,
   "could-own": (state, _holding, identity) => ownObstacle(state, identity) === null,
   "standing-vote": (state, holding, identity) => {
     const { standing, owner } = cautious(holding);

@@ -112,6 +112,8 @@ export interface Heartbeat {
   readonly digest: string;
   /** The node says good-bye: silence that follows is no death. */
   readonly leaving: boolean;
+  /** A person works on the node: it takes nothing over, and nothing is handed to it. */
+  readonly maintenance: boolean;
   /** Carrier on the sender's main and redundant NIC. */
   readonly mainCarrier: boolean;
   readonly redundantCarrier: boolean;
@@ -191,6 +193,8 @@ export type CoreEvent =
   | { readonly kind: "guard"; readonly at: Instant; readonly present: boolean; readonly reason: string }
   /** A sound new configuration was read. */
   | { readonly kind: "configured"; readonly at: Instant; readonly config: CoreConfig }
+  /** A person has begun to work on this node, or has ended that, or its time is over. */
+  | { readonly kind: "maintenance"; readonly at: Instant; readonly on: boolean }
   | { readonly kind: "command"; readonly at: Instant; readonly id: number; readonly verb: Verb; readonly identity: Index | null };
 
 // ---- effects ---------------------------------------------------------------------------------------------------
@@ -246,7 +250,8 @@ export interface IdentitySummary {
 export interface Summary {
   readonly self: Index;
   readonly boot: string;
-  readonly peer: { readonly state: "unknown" | "alive" | "late" | "silent" | "left"; readonly heardAgo: Duration | null; readonly sameConfiguration: boolean | null };
+  readonly peer: { readonly state: "unknown" | "alive" | "late" | "silent" | "left"; readonly heardAgo: Duration | null; readonly sameConfiguration: boolean | null; readonly maintenance: boolean };
+  readonly maintenance: boolean;
   readonly links: readonly { readonly link: LinkName; readonly state: "unknown" | "on-time" | "late" | "silent"; readonly heardAgo: Duration | null }[];
   readonly references: { readonly answered: number; readonly of: number; readonly majority: boolean; readonly ago: Duration | null };
   /** Null: none is configured. `ago`: since the newest question that it answered was sent. */

@@ -46,6 +46,12 @@ const configuration: Topic = {
     : ["alarm", "the configurations of the two nodes differ: no takeover until they agree"],
 };
 
+const maintenance: Topic = {
+  name: "peer-maintenance", identity: null,
+  now: (state) => state.peer.beat === null ? null : yesOrNo(state.peer.beat.maintenance),
+  line: (now) => now === "yes" ? ["warn", "the peer is in maintenance: it takes nothing over"] : ["info", "the peer's maintenance is over"],
+};
+
 const references: Topic = {
   name: "references", identity: null,
   now: (state) => {
@@ -99,7 +105,7 @@ const redundancy = (identity: Index): Topic => ({
 });
 
 const TOPICS: readonly Topic[] = [
-  peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), configuration, references, witness, fence,
+  peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), configuration, maintenance, references, witness, fence,
   waits(0), failback(0), hold(0), redundancy(0),
   waits(1), failback(1), hold(1), redundancy(1),
 ];

@@ -42,6 +42,7 @@ export function observe(state: State, event: CoreEvent): boolean {
     case "configured": configure(state, event.config); break;
     case "carrier": noteCarrier(state, event); break;
     case "guard": state.guard = { present: event.present, reason: event.reason }; break;
+    case "maintenance": state.maintenance = event.on; state.nextBeatAt = state.now; break; // said at once: the peer must not hand anything over
     case "in-sync": noteSync(state, event); break;
     case "command": if (event.verb === "leave" && state.leaving === null) state.leaving = { command: event.id, promised: false }; break;
   }

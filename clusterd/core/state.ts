@@ -126,6 +126,8 @@ export interface State {
   guard: { readonly present: boolean; readonly reason: string };
   /** Leaving: the command that asked for it, and whether good-byes go out already. */
   leaving: { readonly command: number; readonly promised: boolean } | null;
+  /** A person works on this node: it takes nothing over, and nothing is handed to it (clusterd/maintenance.ts keeps it on disk). */
+  maintenance: boolean;
   failed: string | null;
   /** By topic of news.ts: what people were told last. */
   told: readonly (string | undefined)[];
@@ -159,7 +161,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
     witness: { askedAt: NEVER, answeredAt: NEVER, said: "" },
     carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
     guard: { present: false, reason: "the dead-man process has not started yet" },
-    leaving: null, failed: null, told: [], newsAt: at,
+    leaving: null, maintenance: false, failed: null, told: [], newsAt: at,
     holdings: [newHolding(records[0], at, wall), newHolding(records[1], at, wall)],
   };
 }

@@ -59,6 +59,7 @@ function problems(state: State): string[] {
   if (!state.guard.present) found.push(`no dead-man process: ${state.guard.reason}`);
   if (peerState(state) === "silent") found.push("the peer is silent");
   if (peerState(state) === "left") found.push("the peer has left: no redundancy");
+  if (state.peer.beat?.maintenance === true) found.push("the peer is in maintenance: it takes nothing over");
   if (sameConfiguration(state) === false) found.push("the configurations of the two nodes differ");
   for (const link of linksOf(state)) if (linkState(state, link) === "silent") found.push(`no heartbeats on the ${link} link`);
   for (const nic of ["main", "heartbeat", "redundant"] as const) if (state.carrier[nic] === false) found.push(`no carrier on the ${nic} NIC`);
@@ -70,7 +71,8 @@ export function summaryOf(state: State): Summary {
   const answered = referencesAnswered(state);
   return {
     self: state.config.self, boot: state.boot,
-    peer: { state: peerState(state), heardAgo: ago(state, state.peer.heardAt), sameConfiguration: sameConfiguration(state) },
+    peer: { state: peerState(state), heardAgo: ago(state, state.peer.heardAt), sameConfiguration: sameConfiguration(state), maintenance: state.peer.beat?.maintenance === true },
+    maintenance: state.maintenance,
     links: linksOf(state).map((link) => ({ link, state: linkState(state, link), heardAgo: ago(state, state.peer.links[link]) })),
     references: {
       answered: answered === 255 ? 0 : answered, of: state.config.references,

@@ -41,7 +41,7 @@ const LAYOUT = record<Heartbeat>(
     references: byte,
     identities: pair(IDENTITY_LAYOUT),
   },
-  { leaving: 1, mainCarrier: 2, redundantCarrier: 4 },
+  { leaving: 1, mainCarrier: 2, redundantCarrier: 4, maintenance: 8 },
 );
 
 /** Bytes of every heartbeat of this version. */

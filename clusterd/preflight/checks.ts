@@ -2,6 +2,7 @@
 
 import { formatDuration } from "../base/time.ts";
 import type { Config, NicRole, NodeConfig } from "../config/config.ts";
+import { maintenanceText } from "../maintenance.ts";
 import { isOldRsync } from "../../mirror/rsync-args.ts";
 import type { Facts, Space } from "./facts.ts";
 
@@ -104,6 +105,8 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
   }), "answers on every link") },
 
   { check: "daemon", each: ({ status, node }) => [status === null ? fail(`clusterd does not run on ${node}`, "`systemctl start clusterd` (or the init script); `journalctl -u clusterd` says why it ended") : ok("runs")] },
+  { check: "maintenance", each: ({ status, wall }) => status === null ? [] : status.maintenance == null ? [ok("nobody works on it")]
+    : [warn(`in maintenance ${maintenanceText(status.maintenance, wall)}: it takes nothing over`, "`clusterd maintenance off` when the work is done")] },
   { check: "heartbeats", each: ({ status }) => status === null ? [] : unless(status.core.links.filter(({ state }) => state !== "on-time").map(({ link, state }) =>
     fail(`the ${link} link is ${state}`, link === "serial" ? "look at the line, its device and its speed on both nodes" : "look at cable and firewall (UDP port of `port`) on that link")), "on time on every link") },
   { check: "reference hosts", each: ({ status }, _node, config) => {

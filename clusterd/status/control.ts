@@ -2,7 +2,8 @@
 // (mode 0600, root). The command line, the mirror process and the ssh side all ask the daemon here.
 
 import type { Summary, Verb } from "../core/model.ts";
-import type { WallTime } from "../base/time.ts";
+import type { Duration, WallTime } from "../base/time.ts";
+import type { Maintenance } from "../maintenance.ts";
 import type { Facts } from "../preflight/facts.ts";
 
 export type ControlRequest =
@@ -11,6 +12,8 @@ export type ControlRequest =
   | { readonly ask: "command"; readonly verb: Verb; readonly node: string | null }
   /** The mirror reports a finished run; `inSync` = the peer now has every version of this node's jobs for that identity. */
   | { readonly ask: "mirror-report"; readonly identity: string; readonly epoch: number; readonly inSync: boolean; readonly job: string; readonly ok: boolean; readonly detail: string }
+  /** `span`: it ends by itself after that time. */
+  | { readonly ask: "maintenance"; readonly on: boolean; readonly span: Duration | null; readonly why: string }
   | { readonly ask: "reload" }
   | { readonly ask: "stop" }
   /** SIGTERM for an upgrade: end without releasing, so that a new daemon can go on within the lease. */
@@ -23,7 +26,7 @@ const isText = (value: unknown): value is string => typeof value === "string";
 
 /** The request in a line's JSON, or a sentence that says what is wrong with it. Members that no request has are left out. */
 export function readRequest(value: unknown): ControlRequest | string {
-  const { ask, follow, verb, node, identity, epoch, inSync, job, ok, detail } = (value ?? {}) as Record<string, unknown>;
+  const { ask, follow, verb, node, identity, epoch, inSync, job, ok, detail, on, span, why } = (value ?? {}) as Record<string, unknown>;
   switch (ask) {
     case "status": return follow === true ? { ask, follow } : { ask };
     case "reload": case "stop": case "restart": return { ask };
@@ -37,6 +40,9 @@ export function readRequest(value: unknown): ControlRequest | string {
     case "mirror-report":
       return isText(identity) && isText(job) && isText(detail) && Number.isSafeInteger(epoch) && typeof inSync === "boolean" && typeof ok === "boolean"
         ? { ask, identity, epoch: epoch as number, inSync, job, ok, detail } : "the mirror's report lacks a part, or has one of another kind";
+    case "maintenance":
+      return typeof on === "boolean" && (span === null || Number.isFinite(span)) && isText(why)
+        ? { ask, on, span: span as Duration | null, why: why.slice(0, 500) } : "the order for maintenance lacks a part, or has one of another kind";
     default: return isText(ask) ? `this daemon does not know how to ${ask.slice(0, 60)}` : "the request asks nothing: `ask` is missing";
   }
 }
@@ -62,6 +68,8 @@ export interface NodeStatus {
   readonly history: readonly { readonly wall: WallTime; readonly level: string; readonly event: string; readonly identity: string | null; readonly because: string }[];
   readonly guards: { readonly deadman: boolean; readonly kernelLease: boolean };
   readonly configuration: { readonly digest: string; readonly loaded: WallTime; readonly problem: string | null };
+  /** Planned work on this node, or null. */
+  readonly maintenance: Omit<Maintenance, "told"> | null;
   /** Result of the last check of the local clock (crontab line), or null. */
   readonly clock: { readonly checked: WallTime; readonly disciplined: boolean; readonly detail: string } | null;
   /** Each job's last good run, from the mirror's report files. */

@@ -5,6 +5,7 @@
 
 import type { NodeView } from "../commands/look.ts";
 import type { Index } from "../core/model.ts";
+import { maintenanceText } from "../maintenance.ts";
 import type { NodeStatus } from "./control.ts";
 import { HOLDING } from "./text.ts";
 
@@ -43,9 +44,10 @@ const recorded = ({ core }: NodeStatus, identity: Index): boolean => {
   return owner !== null && owner !== core.self && core.peer.state !== "silent";
 };
 
-function nodeFindings({ node, nodes, core, configuration, jobs }: NodeStatus): readonly Finding[] {
+function nodeFindings({ node, nodes, core, configuration, jobs, maintenance, wall }: NodeStatus): readonly Finding[] {
   const texts = [
     ...(core.references.of > 0 && !core.references.majority ? [`${node}: ${core.references.answered} of ${core.references.of} reference hosts answer`] : []),
+    ...(maintenance == null ? [] : [`${node}: in maintenance ${maintenanceText(maintenance, wall)}`]),
     ...(configuration.problem === null ? [] : [`${node}: the new configuration was refused`]),
     ...core.identities.flatMap(({ identity, role, stale, peerInSync }) => [
       ...(stale ? [`${node} is stale for ${nodes[identity]}`] : []),

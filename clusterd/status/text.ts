@@ -9,6 +9,7 @@ import type { Duration, WallTime } from "../base/time.ts";
 import { ROLES } from "../core/model.ts";
 import type { IdentitySummary, Index, Role } from "../core/model.ts";
 import type { NodeView } from "../commands/look.ts";
+import { maintenanceText } from "../maintenance.ts";
 import type { NodeStatus } from "./control.ts";
 
 export interface TextOptions {
@@ -75,13 +76,14 @@ function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): strin
   const { core, nodes, guards, configuration } = status;
   const peer = nodes[core.self === 0 ? 1 : 0];
   const lines: readonly (readonly [string, string])[] = [
-    ["peer", `${peer} ${core.peer.state}${ago(core.peer.heardAgo, "heard ")}`],
+    ["peer", `${peer} ${core.peer.state}${ago(core.peer.heardAgo, "heard ")}${core.peer.maintenance ? ", in maintenance" : ""}`],
     ["links", core.links.map(({ link, state, heardAgo }) => `${link} ${state}${state === "on-time" ? "" : ago(heardAgo, "heard ")}`).join("; ")],
     ["references", core.references.of === 0 ? "none configured" : `${core.references.answered} of ${core.references.of} answer${core.references.majority ? "" : ": no majority"}${ago(core.references.ago, "asked ")}`],
     ...(core.witness === null ? [] : [["witness", witnessText(core.witness)] as const]),
     ["offset", status.offset === null ? "not known yet" : `${peer}'s clock is ${signed(status.offset)}`],
     ...(status.clock === null ? [] : [["clock", `${status.clock.disciplined ? "disciplined" : "NOT DISCIPLINED"}: ${status.clock.detail} (${past(options.now - status.clock.checked)})`] as const]),
     ["guards", `dead-man ${guards.deadman ? "stands by" : "MISSING"}; kernel lease ${guards.kernelLease ? "on" : "off"}${core.stalls.count === 0 ? "" : `; stalled ${core.stalls.count} times, at worst ${formatDuration(core.stalls.worst)}`}`],
+    ...(status.maintenance == null ? [] : [["maintenance", maintenanceText(status.maintenance, options.now)] as const]),
     ["settings", `digest ${configuration.digest.slice(0, 8)}, loaded ${past(options.now - configuration.loaded)}${core.peer.sameConfiguration === false ? `, NOT those of ${peer}` : ""}`],
     ...core.identities.map((identity) => [nodes[identity.identity], roleText(identity)] as const),
     ...core.identities.flatMap(({ identity, waitsFor }) => (waitsFor === null ? [] : [["waits for", `${waitsFor} (${nodes[identity]})`] as const])),

@@ -149,7 +149,7 @@ class Victim {
     return {
       sender: LIAR, boot: this.#liarBoot, seq: this.#liarSeq, sentWall: draw.chance(0.99) ? this.#now : draw.pick([0, 0.5, Number.MAX_SAFE_INTEGER]), echo,
       hello: draw.chance(0.02) ? { boot: this.#state.boot, seq: this.#state.seq } : null, digest: draw.chance(0.97) ? this.#state.config.digest : hex(draw, 8),
-      references: draw.pick([0, 1, 3, 255]), leaving: draw.chance(0.02), mainCarrier: draw.chance(0.95), redundantCarrier: draw.chance(0.95), identities: [identity(0), identity(1)],
+      references: draw.pick([0, 1, 3, 255]), leaving: draw.chance(0.02), maintenance: draw.chance(0.02), mainCarrier: draw.chance(0.95), redundantCarrier: draw.chance(0.95), identities: [identity(0), identity(1)],
     };
   }
 

@@ -45,6 +45,7 @@ const VERBS: Record<string, (world: World, words: readonly string[]) => void> = 
   disk: (world, [node, how]) => { world.hosts[nodeOf(node)].fsync.fails = how === "fails"; },
   ifup: (world, [node, how]) => { world.hosts[nodeOf(node)].raiseFails = how === "fails"; },
   mirror: (world, [node, how]) => { world.hosts[nodeOf(node)].syncs = how !== "stops"; },
+  maintenance: (world, [node, how]) => world.event(nodeOf(node), { kind: "maintenance", at: world.local(world.hosts[nodeOf(node)]), on: how === "on" }),
   forget: (world, [node]) => { world.hosts[nodeOf(node)].journal = null; },
 };
 

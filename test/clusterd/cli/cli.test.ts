@@ -118,12 +118,40 @@ test("failback with everything at home does nothing", async () => {
 });
 
 test("--dry-run says who would be asked, and asks nobody", async () => {
-  for (const words of [["switchover"], ["clear"], ["force-own", "serv2"], ["confirm-dead", "serv2"], ["leave"], ["reload"], ["stop"], ["restart"]]) {
+  for (const words of [["switchover"], ["maintenance", "on", "--for", "2h"], ["maintenance", "off"], ["drain"], ["clear"], ["force-own", "serv2"], ["confirm-dead", "serv2"], ["leave"], ["reload"], ["stop"], ["restart"]]) {
     const said = await pair.nodes[0].clusterd(...words, "--dry-run");
     assert.equal(said.code, EXIT.ok, `${words.join(" ")}: ${said.err}`);
     assert.match(said.out, /Nothing was done\./);
   }
   assert.deepEqual(pair.nodes[0].asked, []);
+});
+
+test("maintenance: the daemon is asked with time and reason; drain then has the identity handed over, and a second node in maintenance is refused", async () => {
+  const [node] = pair.nodes;
+  assert.match((await node.clusterd("maintenance", "on", "--for", "2h", "--why", "new disk")).out, /^done for 2 h: new disk/);
+  assert.equal((await node.clusterd("maintenance", "on", "--for", "tomorrow")).code, EXIT.usage);
+  const dry = await node.clusterd("drain", "--dry-run");
+  assert.match(dry.out, /drain: serv1 would be asked to hand serv1 over to serv2\n {2}1\. [^]*expected: [^]*maintenance: serv1 would take nothing over/);
+  node.answer = async (request) => { if (request.ask === "command") node.holds(1); return { ok: true, text: "done" }; };
+  assert.match((await node.clusterd("drain", "--why", "kernel")).out, /serv1 is with serv2 now/);
+  assert.deepEqual(node.asked.splice(0), [
+    { ask: "maintenance", on: true, span: 7_200_000, why: "new disk" }, { ask: "maintenance", on: true, span: null, why: "kernel" }, { ask: "command", verb: "switchover", node: "serv1" },
+  ]);
+  const { core } = node.status;
+  node.status = { ...node.status, core: { ...core, peer: { ...core.peer, maintenance: true } } };
+  assert.equal((await node.clusterd("drain")).code, EXIT.refused);
+  assert.match((await node.clusterd("maintenance", "on")).err, /serv2 is in maintenance already/);
+  assert.match((await node.clusterd("maintenance", "status")).out, /serv2: in maintenance, as far as serv1 knows/);
+  assert.deepEqual(node.asked, []);
+});
+
+test("maintenance without a daemon is kept for the next one", async () => {
+  const { env } = pair.nodes[0];
+  const offline = { ...env, CLUSTERD_RUN: "/nowhere" };
+  assert.match((await run(["maintenance", "on", "--why", "new disk"], offline)).out, /it starts in maintenance until `clusterd maintenance off`: new disk/);
+  assert.match((await run(["maintenance", "status"], offline)).out, /in maintenance until it is ended, begun .*: new disk/);
+  assert.equal((await run(["undrain"], offline)).code, EXIT.ok);
+  assert.match((await run(["maintenance", "status"], offline)).out, /not in maintenance/);
 });
 
 test("an unknown node is wrong use, with a suggestion", async () => {

@@ -17,7 +17,7 @@ export const heartbeat = (change: Partial<Heartbeat> = {}): Heartbeat => ({
   hello: null,
   digest: "0123456789abcdef",
   references: 3,
-  leaving: false,
+  leaving: false, maintenance: false,
   mainCarrier: true,
   redundantCarrier: true,
   identities: [identityBeat(), identityBeat({ role: "standby", owner: 1, epoch: 9 })],
@@ -44,6 +44,6 @@ export const heartbeats: fc.Arbitrary<Heartbeat> = fc.record({
   sender: index, boot: hex(16), seq: counter, sentWall: wallTime,
   echo: fc.option(fc.record({ boot: hex(16), seq: counter, heardWall: wallTime }, plain)),
   hello: fc.option(fc.record({ boot: hex(16), seq: counter }, plain)),
-  digest: hex(8), references: fc.integer({ min: 0, max: 255 }), leaving: flag, mainCarrier: flag, redundantCarrier: flag,
+  digest: hex(8), references: fc.integer({ min: 0, max: 255 }), leaving: flag, mainCarrier: flag, redundantCarrier: flag, maintenance: flag,
   identities: fc.tuple(identityBeats, identityBeats),
 }, plain);

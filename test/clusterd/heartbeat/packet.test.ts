@@ -101,7 +101,7 @@ test("refuses a second way to write the same thing", () => {
     ["a presence byte that is neither 0 nor 1", (bytes) => { bytes[echoAt] = 2; }],
     ["a sender 2", (bytes) => { bytes[2] = 2; }],
     ["a role that does not exist", (bytes) => { bytes[PACKET_SIZE - 32 - 1 - 2 * 17] = ROLES.length; }],
-    ["an unknown flag of the heartbeat", (bytes) => { bytes[PACKET_SIZE - 33] = 8; }],
+    ["an unknown flag of the heartbeat", (bytes) => { bytes[PACKET_SIZE - 33] = 16; }],
     ["a negative zero as time", (bytes) => { bytes.writeDoubleBE(-0, 25); }],
     ["not a number as time", (bytes) => { bytes.writeDoubleBE(Number.NaN, 25); }],
     ["an endless time", (bytes) => { bytes.writeDoubleBE(Infinity, 25); }],

@@ -88,6 +88,7 @@ const PLANTED: readonly (readonly [what: string, check: string, state: State, re
   ["an sshd that does not listen on the private link", "sshd of the other node", "fail", /firewall/, { sshd: [{ link: "private", address: "10.50.0.2", answers: false }] }],
   ["an sshd that does not listen on the LAN", "sshd of the other node", "warn", /private cable/, { sshd: [{ link: "lan", address: "192.168.50.12", answers: false }] }],
   ["a daemon that does not run", "daemon", "fail", /systemctl start/, { status: null }],
+  ["maintenance that nobody ended", "maintenance", "warn", /maintenance off/, (before) => ({ status: { ...before.status!, maintenance: { since: NOW - 9e7, until: null, why: "new disk" } } })],
   ["a blocked heartbeat port", "heartbeats", "fail", /firewall/, ofCore({ links: [{ link: "private", state: "on-time", heardAgo: 1 }, { link: "lan", state: "silent", heardAgo: 9999 }] })],
   ["no majority of reference hosts", "reference hosts", "fail", /ping/, ofCore({ references: { answered: 1, of: 3, majority: false, ago: 1 } })],
   ["a reference host that is away", "reference hosts", "warn", /ping/, ofCore({ references: { answered: 2, of: 3, majority: true, ago: 1 } })],

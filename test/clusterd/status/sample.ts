@@ -15,7 +15,7 @@ export const identity = (index: Index, self: Index, changes: Partial<IdentitySum
 export function summary(self: Index, changes: Partial<Summary> = {}): Summary {
   return {
     self, boot: "0".repeat(32),
-    peer: { state: "alive", heardAgo: 12, sameConfiguration: true },
+    peer: { state: "alive", heardAgo: 12, sameConfiguration: true, maintenance: false }, maintenance: false,
     links: [{ link: "private", state: "on-time", heardAgo: 12 }, { link: "lan", state: "on-time", heardAgo: 14 }],
     references: { answered: 3, of: 3, majority: true, ago: 400 }, witness: null,
     carrier: { main: true, heartbeat: true, redundant: true }, stalls: { count: 0, worst: 0 },
@@ -27,6 +27,6 @@ export function status(self: Index, changes: Partial<NodeStatus> = {}): NodeStat
   return {
     version: 1, cluster: "sample", node: `serv${self + 1}`, nodes: ["serv1", "serv2"], wall: NOW, started: NOW - 3_600_000, profile: "balanced",
     core: summary(self), offset: 0.4, history: [], guards: { deadman: true, kernelLease: true },
-    configuration: { digest: "765ba8d580712040", loaded: NOW - 3_600_000, problem: null }, clock: null, jobs: [], ...changes,
+    configuration: { digest: "765ba8d580712040", loaded: NOW - 3_600_000, problem: null }, maintenance: null, clock: null, jobs: [], ...changes,
   };
 }

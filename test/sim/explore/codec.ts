@@ -87,7 +87,7 @@ function heartbeat(sender: Index): Field<Heartbeat> {
       const said = tape.get();
       return {
         sender, boot, seq, sentWall: 0, echo: echo === null ? null : { ...echo, heardWall: 0 }, hello, digest: bit(said, 3) ? OTHER_DIGEST : CONFIGS[sender].digest,
-        leaving: bit(said, 0), mainCarrier: bit(said, 1), redundantCarrier: bit(said, 2), references: tape.get(), identities: identities.read(tape),
+        leaving: bit(said, 0), maintenance: false, mainCarrier: bit(said, 1), redundantCarrier: bit(said, 2), references: tape.get(), identities: identities.read(tape),
       };
     },
   };
@@ -173,7 +173,8 @@ function stateField(self: Index): Field<State> {
     witness: gone({ askedAt: NEVER, answeredAt: NEVER, said: "" }),
     carrier: struct({ main: oneOf([null, true, false]), heartbeat: gone<boolean | null>(null), redundant: oneOf([null, true, false]) }), carrierLostAt: alone,
     guard: struct({ present: flag, reason: gone("") }), leaving: nullable(struct({ command: gone(0), promised: flag })) as Field<State["leaving"]>,
-    failed: nullable(gone("EIO")), told: gone<State["told"]>([]), newsAt: gone(Number.POSITIVE_INFINITY), holdings: both(holding),
+    // Nobody works on the nodes here.
+    maintenance: gone(false), failed: nullable(gone("EIO")), told: gone<State["told"]>([]), newsAt: gone(Number.POSITIVE_INFINITY), holdings: both(holding),
   });
   return {
     write: (tape, of) => {
