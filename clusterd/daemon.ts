@@ -10,6 +10,7 @@ import { run, describe } from "./base/exec.ts";
 import type { Log } from "./base/log.ts";
 import { CONTROL_SOCKET, STATE } from "./base/paths.ts";
 import { monotonicNow } from "./base/time.ts";
+import { createChecks, type Checks } from "./checks/checks.ts";
 import { otherNode } from "./config/config.ts";
 import type { Config } from "./config/config.ts";
 import { formatProblem, loadConfig } from "./config/load.ts";
@@ -18,7 +19,7 @@ import { inContact } from "./core/liveness.ts";
 import type { Effect, Heartbeat, Index } from "./core/model.ts";
 import { begin } from "./core/step.ts";
 import { summaryOf } from "./core/summary.ts";
-import { Driver, type Rim } from "./driver.ts";
+import { Driver, type Rim, type ServicesDone } from "./driver.ts";
 import type { deriveKeys } from "./heartbeat/key.ts";
 import { createLinks, type Links } from "./heartbeat/links.ts";
 import { createHistory } from "./history.ts";
@@ -56,6 +57,7 @@ export class Daemon {
   #notifier: ReturnType<typeof createNotifier>;
   readonly #services: ReturnType<typeof createServices>;
   readonly #network: ReturnType<typeof createNetwork>;
+  #checks: Checks | null = null;
   #links: Links | null = null;
   #driver: Driver | null = null;
   #control: ControlServer | null = null;
@@ -102,6 +104,12 @@ export class Daemon {
     this.#links = createLinks(this.#config, keys, this.#log, (link, beat, wall) => driver.happened({ kind: "heard", link, beat, wall }),
       (identity) => driver.state.holdings[identity].role);
     await this.#links.start();
+    this.#checks = createChecks(this.#config, {
+      state: () => driver.state,
+      restart: (identity, service) => this.#restartService(driver, identity, service),
+      handOver: (identity, because) => driver.command("handover", identity, because),
+      tell: (told) => this.#tell(told), warn: (because) => this.#log.warn("checks", { because }),
+    });
     this.#listenToSignals();
     this.#maintenance.take();
     driver.run();
@@ -137,6 +145,15 @@ export class Daemon {
   async #finalPass(identity: Index): Promise<{ ok: boolean; detail: string }> {
     const ran = await run([MIRROR, "pass", "--identity", this.#name(identity), "--final", "--json"], { timeout: PASS_LIMIT, ordinary: true });
     return { ok: ran.failure === null, detail: ran.failure === null ? "" : describe(ran) };
+  }
+
+  /** What failed to start with its identity may run after another try. */
+  async #restartService(driver: Driver, identity: Index, service: string): Promise<ServicesDone> {
+    const done = await this.#services.restart(identity, service);
+    const failed = (): boolean => driver.state.holdings[identity].role === "owner" && driver.state.holdings[identity].services === "failed";
+    const now = done.ok && failed() ? await this.#services.check(identity) : null;
+    if (now?.ok === true && failed()) driver.happened({ kind: "services-started", identity, ok: true, detail: now.detail });
+    return done;
   }
 
   #tell({ level, event, identity, because }: Effect & { kind: "tell" }): void {
@@ -186,7 +203,7 @@ export class Daemon {
       core: clocks === null ? summary : { ...summary, problems: [...summary.problems, clocks] },
       offset: this.#links?.offset() ?? null, history: this.#history.newest(), guards: this.#network.guards(),
       configuration: { digest, loaded: this.#settings.loaded, problem: this.#settings.problem },
-      maintenance: this.#maintenance.now, clock: lastClockReport(), jobs: readReports(),
+      maintenance: this.#maintenance.now, clock: lastClockReport(), checks: this.#checks?.status() ?? [], jobs: readReports(),
     };
   }
 
@@ -205,6 +222,7 @@ export class Daemon {
     }
     const config = this.#config;
     this.#services.use(config);
+    this.#checks?.use(config);
     this.#notifier = createNotifier(config.cluster.notify, this.#log);
     this.#driver?.reconfigure(coreConfigOf(config));
     const waits = this.#driver?.state.awaited == null ? "" : "; until the other node has it too, the more cautious of old and new times count";
@@ -224,6 +242,7 @@ export class Daemon {
     const refusal = leaveForRestart(driver.state);
     if (refusal !== null) return { ok: false, text: refusal };
     driver.stop();
+    this.#checks?.close();
     this.#network.leave();
     this.#log.info("daemon.restarting", { because: "asked over the control socket; what is held stays up within its lease" });
     setTimeout(becomeNext, 8);
@@ -239,6 +258,7 @@ export class Daemon {
     // The good-bye may be lost: a few more heartbeats repeat it.
     await new Promise((resolve) => setTimeout(resolve, 4 * this.#config.cluster.timing.keepalive));
     this.#driver?.stop();
+    this.#checks?.close();
     await this.#links?.close();
     this.#witness?.close();
     await this.#network.close();

@@ -80,12 +80,13 @@ export class Driver {
     this.#arm();
   }
 
-  command(verb: Verb, identity: Index | null): Promise<CommandAnswer> {
+  /** `reason`: why, where it is not a person who asks. */
+  command(verb: Verb, identity: Index | null, reason?: string): Promise<CommandAnswer> {
     this.#commands += 1;
     const id = this.#commands;
     return new Promise((resolve) => {
       this.#answers.set(id, resolve);
-      this.happened({ kind: "command", id, verb, identity });
+      this.happened({ kind: "command", id, verb, identity, ...(reason !== undefined && { reason }) });
     });
   }
 

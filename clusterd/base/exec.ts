@@ -52,6 +52,7 @@ export interface Ran {
 
 /** The words stay words: the shell only becomes the program, once it has put off what is the daemon's. */
 const ORDINARY = 'umask 022; echo 0 2>/dev/null >/proc/self/oom_score_adj; renice -n 0 -p $$ >/dev/null 2>&1; exec "$@"';
+export const asOrdinary = (words: readonly string[]): readonly string[] => ["/bin/sh", "-c", ORDINARY, "sh", ...words];
 /** POSIX sh, of the program that it should have become. */
 const NOT_FOUND = /^sh: .*exec: .*not found$/;
 
@@ -139,7 +140,7 @@ function execute(words: readonly string[], options: RunOptions, stdout: Tail, st
 }
 
 function launch(words: readonly string[], { input, env, onlyEnv = false, cwd, killGroup = true, outputFile, ordinary = false }: RunOptions): ChildProcess {
-  const [program = "", ...more] = ordinary ? ["/bin/sh", "-c", ORDINARY, "sh", ...words] : words;
+  const [program = "", ...more] = ordinary ? asOrdinary(words) : words;
   // Appending: who still writes there from an earlier execution goes on at the end, also after the file has been emptied.
   if (outputFile !== undefined) closeSync(openSync(outputFile, "w", 0o600));
   const output = outputFile === undefined ? "pipe" : openSync(outputFile, "a");

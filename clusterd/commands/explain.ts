@@ -1,17 +1,20 @@
 // `clusterd explain [ROLE] [SIGNAL]`: what the brain would do, from the very table that it works by.
 
+import { TABLE as CHECKS } from "../checks/table.ts";
 import { TABLE } from "../core/table.ts";
-import type { Cell, Table } from "../core/table.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 
+type Cell = { readonly ignored: string } | readonly { readonly when: string; readonly to: string; readonly do: readonly string[]; readonly because: string }[];
 type Rows = Readonly<Record<string, Readonly<Record<string, Cell>>>>;
 
-export function explain(words: readonly string[], table: Rows = TABLE satisfies Table): Outcome {
+/** `checks`: what a service with checks does, beside what a node does. */
+export function explain(words: readonly string[], core: Rows = TABLE, checks: Rows = CHECKS): Outcome {
+  const table = { ...core, ...checks };
   const [role, signal] = words;
   const roles = Object.keys(table);
-  if (role === undefined) return outcome("ok", `Roles: ${roles.join(", ")}\n\`clusterd explain ROLE\` shows what each makes of every signal.`, { roles });
+  if (role === undefined) return outcome("ok", `Roles: ${Object.keys(core).join(", ")}\nServices that are checked: ${Object.keys(checks).join(", ")}\n\`clusterd explain ROLE\` shows what each makes of every signal.`, { roles });
   const cells = table[role];
   if (cells === undefined) return outcome("usage", `there is no role ${role}. ${didYouMean(role, roles)}`);
   if (signal !== undefined && cells[signal] === undefined) return outcome("usage", `${role} knows no signal ${signal}. ${didYouMean(signal, Object.keys(cells))}`);
@@ -31,6 +34,6 @@ function cellText(role: string, signal: string, cell: Cell, alone: boolean): rea
 
 export const EXPLAIN_COMMAND: Command = {
   usage: "explain [ROLE] [SIGNAL]", run: (given: Given) => explain(given.words), summary: "what clusterd would do, and why: the table it works by",
-  examples: [["clusterd explain standby peer-silent", "when a standby claims, and when it does not"], ["clusterd explain owner", "everything that makes an owner do something"]],
+  examples: [["clusterd explain standby peer-silent", "when a standby claims, and when it does not"], ["clusterd explain owner", "everything that makes an owner do something"], ["clusterd explain well failing", "what follows when a service fails its checks"]],
   exits: ["ok", "usage"],
 };

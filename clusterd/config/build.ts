@@ -40,12 +40,12 @@ export function toConfig(files: Files, self: string): Config {
   const config = {
     cluster: {
       name: cluster.name, profile: cluster.profile, timing: timingOf(cluster.profile, files.timing), policy: cluster.policy,
-      references: referencesOf(files), witness: cluster.witness, failback: cluster.failback, failbackDelay: cluster.failback_delay, divergence: cluster.divergence ?? (cluster.policy === "availability" ? "newest" : "ask"), soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
+      references: referencesOf(files), witness: cluster.witness, failback: cluster.failback, failbackDelay: cluster.failback_delay, checkHold: cluster.check_hold, divergence: cluster.divergence ?? (cluster.policy === "availability" ? "newest" : "ask"), soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
       scheduler: cluster.scheduler, notify: cluster.notify, port: cluster.port, serialBaud: cluster.serial_baud, sshPort: cluster.ssh_port,
       offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease, watchdog: cluster.watchdog, watch: cluster.watch,
     },
     nodes: toNodes(first, second),
-    services: files.services.map(toService).sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1)),
+    services: files.services.map((service) => toService(service, files.nodes)).sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1)),
     jobs: toJobs(files),
   };
   return { ...config, self: cluster.nodes.indexOf(self) as NodeIndex, digest: digestOf(config) };
@@ -84,12 +84,18 @@ function toNode({ name, keys }: NodeFile, taken: string[]): NodeConfig {
   };
 }
 
-function toService({ name, home, service }: ServiceFile): ServiceConfig {
+function toService({ name, home, service }: ServiceFile, nodes: readonly NodeFile[]): ServiceConfig {
   const values = complete(service);
   const action: Action | null = values.start ?? (values.start_command === null ? null
     : { kind: "command", start: values.start_command, stop: values.stop_command ?? [], check: values.check_command ?? [] });
-  return { name, home, order: values.order, action, startTimeout: values.start_timeout, stopTimeout: values.stop_timeout, addresses: values.address, alias: values.alias };
+  return { name, home, order: values.order, action, startTimeout: values.start_timeout, stopTimeout: values.stop_timeout, addresses: values.address, alias: values.alias,
+    checking: {
+      checks: values.check.map((check) => ("address" in check ? { ...check, address: check.address ?? ownAddress(values.address, nodes[home]) } : check)),
+      interval: values.check_interval, timeout: values.check_timeout, rise: values.check_rise, fall: values.check_fall, restarts: action === null ? { ...values.restarts, most: 0 } : values.restarts,
+    } };
 }
+
+const ownAddress = ([first]: ServiceConfig["addresses"], home: NodeFile | undefined): string => first?.address ?? home?.keys.values.MAIN_IPADDR ?? "";
 
 function toJobs({ services, descriptions, nodes }: Files): readonly JobConfig[] {
   const ofServices = services.filter(({ mirror }) => mirror.present).map(({ name, home, mirror }) => {

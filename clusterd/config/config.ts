@@ -40,6 +40,8 @@ export interface ClusterConfig {
   readonly failback: "manual" | "auto";
   /** With auto: how long its home must have been well before an identity goes there by itself. */
   readonly failbackDelay: Duration;
+  /** What came from the other node is not handed back for a failed check for so long. */
+  readonly checkHold: Duration;
   /** After a lost tie: ask = the standby lock, which a person clears; newest = the newest epoch's files count, and no lock. */
   readonly divergence: "ask" | "newest";
   readonly soloBoot: "ask" | "allow";
@@ -102,6 +104,26 @@ export type Action =
   | { readonly kind: "init"; readonly script: string; readonly args: readonly string[] }
   | { readonly kind: "command"; readonly start: readonly string[]; readonly stop: readonly string[]; readonly check: readonly string[] };
 
+/** What the owner asks a running service. `expect`: a regular expression, found somewhere in what it says. */
+export type Check =
+  | { readonly kind: "tcp"; readonly address: string; readonly port: number; readonly send: string; readonly expect: string | null }
+  | { readonly kind: "http"; readonly address: string; readonly port: number; readonly path: string; readonly status: number; readonly expect: string | null }
+  | { readonly kind: "command"; readonly words: readonly string[] }
+  | { readonly kind: "unit"; readonly unit: string }
+  /** What starts the service says whether it runs. */
+  | { readonly kind: "running" };
+
+export interface Checking {
+  readonly checks: readonly Check[];
+  readonly interval: Duration;
+  readonly timeout: Duration;
+  /** So many answers in a row make it well, or failed. */
+  readonly rise: number;
+  readonly fall: number;
+  /** It is started anew here at most so often; none where there is nothing to start. */
+  readonly restarts: { readonly most: number; readonly within: Duration };
+}
+
 export interface ServiceConfig {
   readonly name: string;
   readonly home: NodeIndex;
@@ -113,6 +135,7 @@ export interface ServiceConfig {
   /** Addresses that move with the identity beside the main one. */
   readonly addresses: readonly { readonly address: string; readonly prefix: number; readonly broadcast: string | null }[];
   readonly alias: string | null;
+  readonly checking: Checking;
 }
 
 export interface JobConfig {

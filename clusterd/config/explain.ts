@@ -1,7 +1,7 @@
 // The configuration as it is meant, for people: every value in force, defaults and derived ones included.
 
 import { formatDuration } from "../base/time.ts";
-import type { Action, ClusterConfig, Config, JobConfig, NodeConfig, ServiceConfig } from "./config.ts";
+import type { Action, Check, Checking, ClusterConfig, Config, JobConfig, NodeConfig, ServiceConfig } from "./config.ts";
 
 export { referencePage, sampleText } from "./samples.ts";
 
@@ -30,6 +30,7 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
     ["policy", c.policy],
     ...(c.witness === null ? [] : [["witness", `${c.witness.address} port ${c.witness.port}/udp  (the third voter)`] as const]),
     ["references", c.references.length === 0 ? `none${c.witness === null ? ": unexplained silence never causes a takeover" : ""}` : `${c.references.join(" ")}  (${majority} of ${c.references.length} must answer)`],
+    ["check_hold", formatDuration(c.checkHold)],
     ["failback", c.failback === "manual" ? "manual" : `auto, after ${formatDuration(c.failbackDelay)}`],
     ["divergence", c.divergence],
     ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],
@@ -50,12 +51,31 @@ function nodeFacts({ main, heartbeat, redundant, fence, serial }: NodeConfig): r
   ];
 }
 
-function serviceFacts({ order, action, startTimeout, stopTimeout, addresses, alias }: ServiceConfig): readonly Fact[] {
+function serviceFacts({ order, action, startTimeout, stopTimeout, addresses, alias, checking }: ServiceConfig): readonly Fact[] {
   return [
     ["order", String(order)], ...actionFacts(action), ["timeouts", `start ${formatDuration(startTimeout)}, stop ${formatDuration(stopTimeout)}`],
     ...addresses.map(({ address, prefix, broadcast }): Fact => ["address", `${address}/${prefix}${broadcast === null ? "" : ` broadcast ${broadcast}`}`]),
-    ...(alias === null ? [] : [["alias", alias] as const]),
+    ...(alias === null ? [] : [["alias", alias] as const]), ...checkingFacts(checking),
   ];
+}
+
+function checkingFacts({ checks, interval, timeout, rise, fall, restarts }: Checking): readonly Fact[] {
+  if (checks.length === 0) return [];
+  return [
+    ...checks.map((check): Fact => ["check", checkText(check)]), ["checked", `every ${formatDuration(interval)}, within ${formatDuration(timeout)}; failed after ${fall} bad answers, well after ${rise} good ones`],
+    ["restarts", `${restarts.most} within ${formatDuration(restarts.within)}, then its identity moves`],
+  ];
+}
+
+/** A check as it is written, for people. */
+export function checkText(check: Check): string {
+  switch (check.kind) {
+    case "tcp": return `tcp ${check.address}:${check.port}${check.send === "" ? "" : ` send ${JSON.stringify(check.send)}`}${check.expect === null ? "" : ` expect ${check.expect}`}`;
+    case "http": return `http ${check.address}:${check.port}${check.path} status ${check.status}${check.expect === null ? "" : ` expect ${check.expect}`}`;
+    case "command": return `command ${words(check.words)}`;
+    case "unit": return `unit ${check.unit}`;
+    case "running": return "running";
+  }
 }
 
 function actionFacts(action: Action | null): readonly Fact[] {

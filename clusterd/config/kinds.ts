@@ -19,7 +19,7 @@ export interface Kind<T> {
   read(key: IniKey): Read<T>;
 }
 
-type Word<T> = { readonly value: T } | { readonly fault: string; readonly hint?: string };
+export type Word<T> = { readonly value: T } | { readonly fault: string; readonly hint?: string };
 
 const fault = (line: number, message: string, hint: string | null = null): { readonly faults: readonly Fault[] } => ({ faults: [{ line, message, hint }] });
 
@@ -27,7 +27,7 @@ const fault = (line: number, message: string, hint: string | null = null): { rea
 const whole = <T>(read: Read<T>): Read<T> => (read.faults.length > 0 ? { faults: read.faults } : read);
 
 /** A key with one value; `take` sees it without quotes. */
-function one<T>(says: string, take: (text: string) => Word<T>): Kind<T> {
+export function one<T>(says: string, take: (text: string) => Word<T>): Kind<T> {
   return {
     says, repeatable: false,
     read({ key, isList, values: [value], line }) {
@@ -53,7 +53,7 @@ function several<T>(says: string, take: (word: string, index: number) => Word<T>
 }
 
 /** A key that may be repeated as `key[] = …`; `take` sees one line's value. */
-function repeated<T>(says: string, take: (value: IniValue) => Word<T>): Kind<readonly T[]> {
+export function repeated<T>(says: string, take: (value: IniValue) => Word<T>): Kind<readonly T[]> {
   return { says, repeatable: true, read: ({ key, values }) => collect(values.map((value) => settle(key, value.line, says, take(value)))) };
 }
 
@@ -165,7 +165,7 @@ export type StartAction = { readonly kind: "systemd"; readonly unit: string } | 
 /** systemd:UNIT, init:SCRIPT, init:SCRIPT::ARG::ARG (the words of haresources). A bare script name lies in /etc/init.d. */
 export const startAction: Kind<StartAction> = one("systemd:UNIT or init:SCRIPT, also with arguments as in init:maid::vacuum", takeStart);
 
-function takeStart(text: string): Word<StartAction> {
+export function takeStart(text: string): Word<StartAction> {
   const [, kind, rest = ""] = /^([a-z]+):(?!:)(.*)$/.exec(text) ?? [];
   if (kind === "systemd") return /^[A-Za-z0-9][A-Za-z0-9@._\\:-]*$/.test(rest) ? { value: { kind, unit: /\.[a-z]+$/.test(rest) ? rest : `${rest}.service` } } : { fault: `"${rest}" is no unit` };
   if (kind !== "init") return { fault: `"${text}" is neither systemd:UNIT nor init:SCRIPT`, hint: text.startsWith("/") ? "A command is written start_command = … and stop_command = …" : "It takes systemd:UNIT or init:SCRIPT, also with arguments as in init:maid::vacuum." };

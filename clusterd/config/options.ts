@@ -3,6 +3,7 @@
 // Parsing, messages, the annotated samples in cluster.d/ and the reference page all come from these tables.
 // Not here: how values must fit together (validate.ts, timing.ts).
 
+import * as checkKind from "./check-kinds.ts";
 import * as kind from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
 import { PROFILES } from "./timing.ts";
@@ -43,6 +44,7 @@ export const CLUSTER = {
   failback: optional(kind.choice("manual", "auto"), "manual", "manual", "manual", "Whether an identity goes home by itself once its node is back and in sync.", "manual: a person says `clusterd failback`. auto: after failback_delay, by the same handover; what a person moved stays, and after two failbacks within an hour that did not last a person is asked."),
   failback_delay: optional(kind.duration, 60_000, "1m", "1m", "With failback = auto: for so long its home must have been in sync, on every link and with its LAN, without a break.", "Long enough that a machine which is still restarting things is not taken for well."),
   divergence: optional(kind.choice("ask", "newest"), null, "newest with policy = availability, else ask", "ask", "What follows when a node lost an identity while it was awake, so that both may have written: ask sets the standby lock, and it takes nothing before `clusterd clear`; newest trusts the files of the newest owner and goes on.", "With either, what only the loser has is kept aside and listed when it is resynchronised."),
+  check_hold: optional(kind.duration, 900_000, "15m", "15m", "An identity that came from the other node is not handed back for a failed check for so long, and never for a service that has not been well here since.", "So nothing goes to and fro: what fails on both nodes stays where it is, and you are told."),
   solo_boot: optional(kind.choice("ask", "allow"), "ask", "ask", "ask", "What a node does that boots and never hears the other: ask waits for `clusterd force-own`, allow goes on after solo_wait.", "allow can start old data when the other node was the last owner. It claims as at a takeover, so the arbiter must agree; a node that left in good order keeps its promise."),
   solo_wait: optional(kind.duration, 120_000, "2m", "2m", "With solo_boot = allow: how long to wait for the other node first.", "Longer than the slower of the two takes to boot."),
   scheduler: optional(kind.choice("cron", "builtin"), "cron", "cron", "cron", "Who starts the lines of the crontab file: the system's cron, or the mirror process itself.", "builtin where there is no cron; never both."),
@@ -107,6 +109,12 @@ export const SERVICE = {
   start_timeout: optional(kind.duration, 30_000, "30s", "30s", "A start that takes longer is killed and reported."),
   stop_timeout: optional(kind.duration, 20_000, "20s", "20s", "A stop that takes longer is killed; the identity goes down before that."),
   alias: optional(kind.name("a host name"), null, "none", "www", "The name clients use for it in the DNS, for people to see."),
+  check: optional(checkKind.checks, [] as readonly checkKind.CheckWords[], "nothing is checked while it runs", "http 80/ status 200 expect welcome", "What the owner asks the running service, again and again: tcp [ADDRESS:]PORT [send TEXT] [expect REGEX], http [ADDRESS:]PORT[/PATH] [status NUMBER] [expect REGEX], command PROGRAM WORDS…, unit UNIT, or running (what `start` says).", "Without an ADDRESS the service's first own, else its home's. A command's exit code 0 is well. In TEXT \\r and \\n are line ends; put it in single quotes."),
+  check_interval: optional(kind.duration, 10_000, "10s", "10s", "Each check is made so often.", "A second or more."),
+  check_timeout: optional(kind.duration, 5000, "5s", "5s", "A check that takes longer has failed."),
+  check_rise: optional(kind.integer(1, 100), 2, "2", "2", "After so many good answers in a row a service that had failed is well again."),
+  check_fall: optional(kind.integer(1, 100), 3, "3", "3", "After so many bad answers in a row the service has failed: it is started anew here, then its identity moves.", "check_fall times check_interval is also what it has to come up in."),
+  restarts: optional(checkKind.restarts, { most: 3, within: 600_000 }, "3 within 10m", "3 within 10m", "A failed service is started anew here so often; when that is used up, its identity is handed to the other node, if that node can take it, else it is tried here with growing pauses.", "0 within 10m: the identity moves at once. See check_hold in cluster.conf."),
   address: optional(kind.serviceAddress, [] as readonly kind.ServiceAddress[], "none", "192.168.50.101/24", "A further address that moves with the identity, under the same lease."),
 } satisfies Options;
 

@@ -22,6 +22,7 @@ export function validate(files: Files, self: string, findings: Findings): void {
   networkRules(files, findings);
   serialRules(files, findings);
   for (const service of files.services) actions(service, findings);
+  for (const { service } of files.services) checking(service, findings);
   uniqueServices(files.services, findings.problems);
   mirrorRules(files, findings);
 }
@@ -80,6 +81,15 @@ function actions({ service, mirror, name }: ServiceFile, { problems, warnings }:
   else if (!given.has("start_command") && given.has("check_command")) say("check_command", "check_command without start_command", "start_command = /path/to/program start");
   const idle = !given.has("start") && !given.has("start_command") && !given.has("address") && !mirror.present;
   if (idle) warnings.push(problem(file, null, `the service ${name} starts nothing, has no address and mirrors nothing`, null));
+}
+
+function checking({ values, given, file, line, lines }: ServiceFile["service"], { problems, warnings }: Findings): void {
+  const { check = [], check_interval: interval } = values;
+  const asked = (["check_interval", "check_timeout", "check_rise", "check_fall", "restarts"] as const).filter((key) => given.has(key));
+  if (asked[0] !== undefined && !given.has("check")) warnings.push(problem(file, line(asked[0]), `[service] ${asked[0]} without check: nothing is checked while the service runs`, "check = running"));
+  if (interval !== undefined && interval < 1000) problems.push(problem(file, line("check_interval"), "[service] check_interval is shorter than a second", "check_interval = 1s or more"));
+  for (const [index, { kind }] of check.entries())
+    if (kind === "running" && !given.has("start") && !given.has("check_command")) problems.push(problem(file, lines("check")[index] ?? line("check"), "[service] check = running, and nothing here can say whether it runs", "start = …, or check_command = … beside start_command"));
 }
 
 function uniqueServices(services: readonly ServiceFile[], problems: Problem[]): void {

@@ -195,7 +195,7 @@ export type CoreEvent =
   | { readonly kind: "configured"; readonly at: Instant; readonly config: CoreConfig }
   /** A person has begun to work on this node, or has ended that, or its time is over. */
   | { readonly kind: "maintenance"; readonly at: Instant; readonly on: boolean }
-  | { readonly kind: "command"; readonly at: Instant; readonly id: number; readonly verb: Verb; readonly identity: Index | null };
+  | { readonly kind: "command"; readonly at: Instant; readonly id: number; readonly verb: Verb; readonly identity: Index | null; /** Why, where it is not a person who asks. */ readonly reason?: string };
 
 // ---- effects ---------------------------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ function take(state: State, effects: Effect[], event: CoreEvent, identity: Index
 function tellOnce({ holding, effects, identity, event }: Scene, told: string, row: Row): void {
   if (holding.told === told) return;
   holding.told = told;
-  const detail = "reason" in event ? event.reason : "detail" in event ? event.detail : "";
+  const detail = "reason" in event ? event.reason ?? "" : "detail" in event ? event.detail : "";
   const because = detail === "" ? row.because : `${row.because} (${detail})`;
   effects.push({ kind: "tell", level: row.level ?? "info", event: told, identity, because });
 }

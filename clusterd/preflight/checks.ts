@@ -156,6 +156,8 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
     ...(exists ? [] : [fail(`${name}: ${what} is not there`, "install the service on both nodes, with the same configuration")]),
     ...(atBoot === true ? [fail(`${name}: ${what} is started at boot`, "`systemctl disable` it (or `update-rc.d … disable`) on both nodes: clusterd starts it on the owner")] : []),
   ]), services.length === 0 ? "none is configured" : "installed, and not started at boot") },
+  { check: "service checks", each: ({ checks = [] }) => unless(checks.filter(({ ok: fine }) => !fine).map(({ service, check, said }) =>
+    fail(`${service}: ${check}: ${said}`, "correct the service, or its `check` in /etc/cluster.d: what fails for good is started anew, then moved")), checks.length === 0 ? "nothing is checked here now" : `${checks.length} pass`) },
   { check: "started at boot", each: ({ units }) => units.some(({ atBoot }) => atBoot === null) ? [skip("no systemd or init links to look at")] : unless(units.filter(({ atBoot }) => atBoot === false).map(({ name }) =>
     fail(`${name} is not started at boot`, `\`systemctl enable ${name}\`, or \`clusterd install\` again`)), "clusterd and mirror are") },
   { check: "schedule", each: ({ cron }, _node, config) => config.cluster.scheduler === "builtin" ? [ok("the mirror process keeps it")] : unless([

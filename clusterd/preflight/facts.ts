@@ -53,6 +53,8 @@ export interface Facts {
   /** Version or path of each program; null = not there. */
   readonly programs: Readonly<Record<string, string | null>>;
   readonly services: readonly { readonly name: string; readonly what: string; readonly exists: boolean; readonly atBoot: boolean | null }[];
+  /** Each check of the services that run here, made once. */
+  readonly checks: readonly { readonly service: string; readonly check: string; readonly ok: boolean; readonly said: string }[];
   readonly units: readonly { readonly name: string; readonly atBoot: boolean | null }[];
   readonly cron: { readonly file: boolean; readonly running: boolean };
   readonly trees: readonly { readonly job: string; readonly path: string; readonly exists: boolean; readonly marked: boolean; readonly unmounted: string | null; readonly space: Space }[];

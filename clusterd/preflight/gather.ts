@@ -10,9 +10,12 @@ import { run } from "../base/exec.ts";
 import { BACKUPS, HEARTBEAT_KEY, KEYS } from "../base/paths.ts";
 import { otherNode } from "../config/config.ts";
 import type { Config } from "../config/config.ts";
+import { probe } from "../checks/probe.ts";
+import { checkText } from "../config/explain.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import { loadKey } from "../heartbeat/key.ts";
 import { askDaemon } from "../status/control-client.ts";
+import type { NodeStatus } from "../status/control.ts";
 import { pinnedKeys } from "../status/peer.ts";
 import { lastClockReport } from "../timesync/clock-report.ts";
 import { candidateLinks, chooseLink } from "../../mirror/links.ts";
@@ -30,14 +33,14 @@ export async function gatherFacts(config: Config): Promise<Facts> {
   const answer = await askDaemon({ ask: "status" });
   const status = answer.ok ? answer.status ?? null : null;
   const links = candidateLinks(config, status);
-  const [nics, neighbours, sshd, programs, services, units] = await Promise.all([
+  const [nics, neighbours, sshd, programs, services, units, checks] = await Promise.all([
     lookAtNics(node), askNeighbours(config, status),
     Promise.all(links.map(async (link) => ({ link: link.name, address: link.address, answers: await chooseLink([link], config.cluster.sshPort) !== null }))),
-    versions(), servicesOf(config), unitsOf(),
+    versions(), servicesOf(config), unitsOf(), askServices(config, status),
   ]);
   return {
     version: 1, node: node.name, wall: Date.now(), release: read("/proc/sys/kernel/osrelease").trim(), virtual: read("/proc/cpuinfo").includes(" hypervisor"),
-    nics, neighbours, sshd, programs, services, units, status,
+    nics, neighbours, sshd, programs, services, units, checks, status,
     raisedAtBoot: raisedAtBoot(config),
     configuration: configurationFacts(),
     keys: keyFacts(config),
@@ -52,6 +55,15 @@ export async function gatherFacts(config: Config): Promise<Facts> {
     users: numbers("/etc/passwd"), groups: numbers("/etc/group"),
     notify: config.cluster.notify.length === 0 ? null : notRunnable(config.cluster.notify[0] as string),
   };
+}
+
+/** Only where their identity is: elsewhere they do not run. */
+function askServices({ services, nodes }: Config, status: NodeStatus | null): Promise<Facts["checks"]> {
+  const here = services.filter(({ home }) => status?.core.identities[home].role === "owner");
+  return Promise.all(here.flatMap(({ name, home, action, checking: { checks, timeout } }) => checks.map(async (check) => {
+    const { ok, said } = await probe({ check, timeout: Math.min(timeout, PATIENCE), action, service: name, identity: nodes[home].name });
+    return { service: name, check: checkText(check), ok, said };
+  })));
 }
 
 /** Beyond this a tree is too large to be watched in any case. */

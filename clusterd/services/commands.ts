@@ -24,6 +24,12 @@ type Backends = { readonly [K in Action["kind"]]: {
 /** Where init scripts lie: today, on Red Hat in 1999, and heartbeat's resource scripts. A name found in one stands for the others. */
 export const INIT_FOLDERS: readonly string[] = ["/etc/init.d", "/etc/rc.d/init.d", "/etc/ha.d/resource.d"];
 
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** All that a service's programs find in their environment. */
+export const serviceEnvironment = (service: string, identity: string, path = PATH): Readonly<Record<string, string>> =>
+  ({ PATH: path, LANG: "C.UTF-8", HOME: "/root", CLUSTERD_SERVICE: service, CLUSTERD_IDENTITY: identity });
+
 const BACKENDS: Backends = {
   systemd: {
     command: ({ unit }, verb) => words("systemctl", verb === "check" ? "is-active" : verb, unit),

@@ -16,7 +16,7 @@ import { RUN } from "../base/paths.ts";
 import { formatDuration, monotonicNow, type Duration } from "../base/time.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import type { Index } from "../core/model.ts";
-import { commandFor, INIT_FOLDERS, saysItRuns, type ServiceVerb } from "./commands.ts";
+import { commandFor, INIT_FOLDERS, saysItRuns, serviceEnvironment, type ServiceVerb } from "./commands.ts";
 
 export interface ServiceOutcome {
   readonly service: string;
@@ -39,6 +39,8 @@ export type ServicesConfig = Pick<Config, "services" | "nodes">;
 export interface Services {
   start(identity: Index): Promise<ServicesOutcome>;
   stop(identity: Index): Promise<ServicesOutcome>;
+  /** Stops and starts one of its services, in its turn. */
+  restart(identity: Index, service: string): Promise<ServicesOutcome>;
   /** Does each service run? One that cannot be asked counts as well. Waits for nothing and changes nothing. */
   check(identity: Index): Promise<ServicesOutcome>;
   /** From now on by this configuration. What runs or waits keeps its place: a stop still cancels a start from before. */
@@ -47,7 +49,7 @@ export interface Services {
 
 /** Where things are; tests have their own. */
 export interface ServicePlaces {
-  readonly path: string;
+  readonly path?: string;
   readonly initFolders: readonly string[];
   /** Takes the output of each service's last start and stop. */
   readonly outputs: string;
@@ -56,7 +58,6 @@ export interface ServicePlaces {
 }
 
 const PLACES: ServicePlaces = {
-  path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   initFolders: INIT_FOLDERS,
   outputs: join(RUN, "services"),
   grace: 2000,
@@ -115,7 +116,7 @@ export function createServices(initial: ServicesConfig, log: Log, places: Servic
       grace: places.grace,
       onlyEnv: true,
       ordinary: true,
-      env: { PATH: places.path, LANG: "C.UTF-8", HOME: "/root", CLUSTERD_SERVICE: service.name, CLUSTERD_IDENTITY: config.nodes[identity].name },
+      env: serviceEnvironment(service.name, config.nodes[identity].name, places.path),
       cwd: "/",
       ...(outputFile !== null && { outputFile }),
       ...(signal !== undefined && { signal }),
@@ -140,13 +141,21 @@ export function createServices(initial: ServicesConfig, log: Log, places: Servic
     return turn;
   }
 
+  /** In its turn, unless a stop comes first. */
+  function cancellable(identity: Index, work: (signal: AbortSignal) => Promise<ServicesOutcome>): Promise<ServicesOutcome> {
+    const cancel = new AbortController();
+    waiting[identity].starts.add(cancel);
+    return queue(identity, () => work(cancel.signal)).finally(() => waiting[identity].starts.delete(cancel));
+  }
+
   return {
-    start: (identity) => {
-      const cancel = new AbortController();
-      waiting[identity].starts.add(cancel);
-      return queue(identity, () => each("start", identity, of(identity), cancel.signal))
-        .finally(() => waiting[identity].starts.delete(cancel));
-    },
+    start: (identity) => cancellable(identity, (signal) => each("start", identity, of(identity), signal)),
+    restart: (identity, name) => cancellable(identity, async (signal) => {
+      const services = of(identity).filter((service) => service.name === name);
+      // What cannot be stopped may be what has to be replaced: its start is tried all the same.
+      if (!signal.aborted) await each("stop", identity, services);
+      return each("start", identity, services, signal);
+    }),
     stop: (identity) => {
       for (const start of waiting[identity].starts) start.abort();
       return queue(identity, () => each("stop", identity, of(identity).toReversed()));

@@ -3,6 +3,7 @@
 
 import type { Summary, Verb } from "../core/model.ts";
 import type { Duration, WallTime } from "../base/time.ts";
+import type { Phase } from "../checks/model.ts";
 import type { Maintenance } from "../maintenance.ts";
 import type { Facts } from "../preflight/facts.ts";
 
@@ -72,6 +73,18 @@ export interface NodeStatus {
   readonly maintenance: Omit<Maintenance, "told"> | null;
   /** Result of the last check of the local clock (crontab line), or null. */
   readonly clock: { readonly checked: WallTime; readonly disciplined: boolean; readonly detail: string } | null;
+  /** The services with checks whose identity is held here; not there: an older clusterd. */
+  readonly checks?: readonly {
+    readonly service: string; readonly identity: string; readonly phase: Phase;
+    /** They are being asked now. */
+    readonly active: boolean;
+    /** How often it was started anew within the time that `restarts` names. */
+    readonly restarts: number;
+    /** stuck: until the next try. */
+    readonly retryIn: Duration | null;
+    /** `row`: so many answers in a row have said `ok`. */
+    readonly checks: readonly { readonly check: string; readonly state: "unknown" | "passing" | "failing"; readonly ok: boolean; readonly row: number; readonly said: string }[];
+  }[];
   /** Each job's last good run, from the mirror's report files. */
   readonly jobs: readonly { readonly job: string; readonly identity: string; readonly lastGood: WallTime | null; readonly lastRun: WallTime | null; readonly lastResult: string | null }[];
 }

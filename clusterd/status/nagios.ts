@@ -20,6 +20,7 @@ export function nagios(own: NodeView, peer: NodeView | null): Verdict {
   const known = [own.status, ...(peer !== null && "status" in peer ? [peer.status] : [])];
   const findings = [
     ...([0, 1] as const).flatMap((identity) => held(known, identity, own.status.nodes[identity])),
+    ...known.flatMap(({ node, checks = [] }) => checks.filter((service) => isFailing(service)).map((service) => ({ code: 2 as const, text: `${service.service} fails its checks on ${node}: ${service.checks.find(({ state }) => state === "failing")?.said ?? service.phase}` }))),
     ...(peer !== null && "unreachable" in peer ? [{ code: 1 as const, text: `${peer.node} cannot be asked` }] : []),
     ...known.flatMap(nodeFindings),
   ];
@@ -37,6 +38,8 @@ function held(known: readonly NodeStatus[], identity: Index, name: string): read
   if (holders.length === 1 || known.length === 1 && recorded(known[0] as NodeStatus, identity)) return [];
   return [{ code: 2, text: `nobody holds ${name}` }];
 }
+
+const isFailing = ({ phase, checks }: NonNullable<NodeStatus["checks"]>[number]): boolean => phase !== "well" || checks.some(({ state }) => state === "failing");
 
 /** Without the other node's own word: it is the owner as far as we know, and we hear it. */
 const recorded = ({ core }: NodeStatus, identity: Index): boolean => {

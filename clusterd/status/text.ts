@@ -86,6 +86,7 @@ function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): strin
     ...(status.maintenance == null ? [] : [["maintenance", maintenanceText(status.maintenance, options.now)] as const]),
     ["settings", `digest ${configuration.digest.slice(0, 8)}, loaded ${past(options.now - configuration.loaded)}${core.peer.sameConfiguration === false ? `, NOT those of ${peer}` : ""}`],
     ...core.identities.map((identity) => [nodes[identity.identity], roleText(identity)] as const),
+    ...(status.checks ?? []).map((service) => [`check ${service.service}`, checkedText(service)] as const),
     ...core.identities.flatMap(({ identity, waitsFor }) => (waitsFor === null ? [] : [["waits for", `${waitsFor} (${nodes[identity]})`] as const])),
   ];
   const wrong = [...core.problems, ...(configuration.problem === null ? [] : [`new configuration refused: ${configuration.problem}`])];
@@ -94,6 +95,13 @@ function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): strin
     ...lines.map(([name, text]) => `  ${name.padEnd(11)} ${clean(text)}`),
     ...wrong.map((text) => paint("red", `  problem     ${clean(text)}`)),
   ].join("\n");
+}
+
+function checkedText({ phase, active, restarts, retryIn, checks }: NonNullable<NodeStatus["checks"]>[number]): string {
+  const each = checks.map(({ check, state, said, row }) => `${check}: ${state}${said === "" ? "" : ` (${row > 1 ? `${row} times ` : ""}${said})`}`);
+  return [
+    phase === "stuck" ? `STUCK, next try in ${formatSpan(retryIn ?? 0)}` : phase, ...(active ? [] : ["not asked now"]), ...(restarts === 0 ? [] : [`started anew ${restarts} ${restarts === 1 ? "time" : "times"} of late`]), ...each,
+  ].join("; ");
 }
 
 function witnessText({ ago: since, verdicts }: NonNullable<NodeStatus["core"]["witness"]>): string {

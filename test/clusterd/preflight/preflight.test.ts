@@ -38,7 +38,7 @@ function facts(self: 0 | 1): Facts {
     status: status(self, { configuration: { digest: CONFIG.digest, loaded: NOW, problem: null } }),
     clock: { checked: NOW - 1000, disciplined: true, detail: "chrony: 0.1 ms", source: "chrony" as never, offset: 0 },
     programs: { clusterd: "0.1.0", rsync: "3.5.0", ssh: "/usr/bin/ssh", perl: "/usr/bin/perl", ip: "/usr/sbin/ip", setpriv: "/usr/bin/setpriv", tar: "/usr/bin/tar", nft: "/usr/sbin/nft" },
-    services: [{ name: "www", what: "/etc/init.d/lighttpd", exists: true, atBoot: false }], units: [{ name: "clusterd", atBoot: true }], cron: { file: true, running: true },
+    services: [{ name: "www", what: "/etc/init.d/lighttpd", exists: true, atBoot: false }], units: [{ name: "clusterd", atBoot: true }], checks: [], cron: { file: true, running: true },
     trees: [{ job: "www", path: "/srv/www/", exists: true, marked: true, unmounted: null, space }], backups: { ...space, path: "/var/backups/clusterd", freeBytes: 51e9 },
     watches: { limit: 100_000, entries: 1000 }, users: { root: 0, www: 33 }, groups: { root: 0, www: 33 }, notify: null,
   };
@@ -104,6 +104,7 @@ const PLANTED: readonly (readonly [what: string, check: string, state: State, re
   ["a user with another number", "users and groups", "warn", /usermod/, { users: { root: 0, www: 1001 } }],
   ["a service that is not installed", "services", "fail", /install the service/, { services: [{ name: "www", what: "lighttpd", exists: false, atBoot: false }] }],
   ["a service that starts at boot", "services", "fail", /disable/, { services: [{ name: "www", what: "lighttpd", exists: true, atBoot: true }] }],
+  ["a service that fails its check", "service checks", "fail", /correct the service/, { checks: [{ service: "www", check: "http 192.168.50.101:80/ status 200", ok: false, said: "nobody listens there" }] }],
   ["clusterd not started at boot", "started at boot", "fail", /enable/, { units: [{ name: "clusterd", atBoot: false }] }],
   ["no crontab lines", "schedule", "fail", /clusterd install/, { cron: { file: false, running: true } }],
   ["no cron", "schedule", "fail", /builtin/, { cron: { file: true, running: false } }],

@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../../clusterd/base/log.ts";
 import type { Action, Config, NodeConfig, ServiceConfig } from "../../../clusterd/config/config.ts";
+import { UNCHECKED } from "../takeover/sample.ts";
 import { createServices, type Services } from "../../../clusterd/services/services.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, alarm() {}, say() {}, flush: async () => {} } as Log;
@@ -47,7 +48,7 @@ function scene(t: TestContext): Scene {
 }
 
 const service = (name: string, action: Action | null, change: Partial<ServiceConfig> = {}): ServiceConfig =>
-  ({ name, home: 0, order: 10, action, startTimeout: 10_000, stopTimeout: 10_000, addresses: [], alias: null, ...change });
+  ({ name, home: 0, order: 10, action, startTimeout: 10_000, stopTimeout: 10_000, addresses: [], alias: null, checking: UNCHECKED, ...change });
 const init = (script: string, ...args: readonly string[]): Action => ({ kind: "init", script, args });
 
 function lives(pid: number): boolean {

@@ -1,6 +1,6 @@
 // A pair as in cluster.d/, written out, for tests of the network part.
 
-import type { Config, NodeConfig, Timing } from "../../../clusterd/config/config.ts";
+import type { Config, NodeConfig, Timing, Checking } from "../../../clusterd/config/config.ts";
 import { standInMac } from "../../../clusterd/config/stand-in.ts";
 
 const timing: Timing = {
@@ -21,18 +21,21 @@ const node = (number: 1 | 2): NodeConfig => ({
 const plain = (full: NodeConfig): NodeConfig => ({ ...full, main: { ...full.main, address6: null } });
 
 /** `plain`: without IPv6 and service addresses, as the sample pair. */
+/** A service that nobody asks how it is. */
+export const UNCHECKED: Checking = { checks: [], interval: 10_000, timeout: 5000, rise: 2, fall: 3, restarts: { most: 3, within: 600_000 } };
+
 export function sampleConfig(changes: { readonly self?: 0 | 1; readonly timing?: Partial<Timing>; readonly kernelLease?: "auto" | "yes" | "no"; readonly references?: readonly string[]; readonly plain?: boolean } = {}): Config {
   return {
     cluster: {
       name: "sample", profile: "balanced", timing: { ...timing, ...changes.timing }, policy: "balanced",
       references: changes.references ?? ["192.168.50.251", "192.168.50.252", "192.168.50.253"],
-      witness: null, failback: "manual", failbackDelay: 60_000, divergence: "ask", soloBoot: "ask", soloWait: 60_000, scheduler: "cron", notify: [], port: 694, serialBaud: 115_200, sshPort: 22,
+      witness: null, failback: "manual", failbackDelay: 60_000, checkHold: 900_000, divergence: "ask", soloBoot: "ask", soloWait: 60_000, scheduler: "cron", notify: [], port: 694, serialBaud: 115_200, sshPort: 22,
       offsetLimit: 1000, kernelLease: changes.kernelLease ?? "auto", watchdog: "no", watch: "auto",
     },
     nodes: changes.plain === true ? [plain(node(1)), plain(node(2))] : [node(1), node(2)],
     self: changes.self ?? 1,
     services: changes.plain === true ? [] : [{
-      name: "www", home: 0, order: 10, action: null, startTimeout: 1000, stopTimeout: 1000, alias: null,
+      name: "www", home: 0, order: 10, action: null, startTimeout: 1000, stopTimeout: 1000, alias: null, checking: UNCHECKED,
       addresses: [{ address: "192.168.50.77", prefix: 24, broadcast: null }],
     }],
     jobs: [],
