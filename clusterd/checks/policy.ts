@@ -113,7 +113,8 @@ function failureOf({ name, checking }: Checked, { checks }: ServiceState, event:
   const at = checks.findIndex(({ failed }) => failed === true);
   const check = checking.checks[at];
   if (event.kind === "restarted" || check === undefined) return `${name}${event.kind === "restarted" ? ` (${event.said})` : ""}`;
-  const failure = `service check of ${name} failed ${checks[at]?.row} times: ${checkText(check)}: ${checks[at]?.said}`;
+  const { row, said } = checks[at] as CheckState;
+  const failure = `service check of ${name} failed ${row === 1 ? "once" : `${row} times`}: ${checkText(check)}: ${said}`;
   return event.kind === "refused" ? `${failure} (${event.said})` : failure;
 }
 

@@ -229,6 +229,7 @@ test("explain prints the rows of the table, and knows what was meant", async () 
   assert.match((await run(["explain", "standby", "peer-silent"])).out, /if may-claim → claiming/);
   assert.match((await run(["explain", "standbye"])).err, /Did you mean standby\?/);
   assert.match((await run(["explain"])).out, /Roles: waiting, standby/);
+  assert.match((await run(["explain", "well", "failing"])).out, /if restarts-left → restarting; restart\n +it is started anew here/);
 });
 
 test("the daemon and the answers to the peer load nothing of the command line", async () => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { NodeView } from "../../../clusterd/commands/look.ts";
 import type { NodeStatus } from "../../../clusterd/status/control.ts";
 import { nagios } from "../../../clusterd/status/nagios.ts";
-import { NOW, identity, status, summary } from "./sample.ts";
+import { NOW, checked, identity, status, summary } from "./sample.ts";
 
 const view = (of: NodeStatus): NodeView => ({ node: of.node, status: of });
 const both = (own: NodeStatus = status(0), peer: NodeStatus = status(1)): ReturnType<typeof nagios> => nagios(view(own), view(peer));
@@ -24,6 +24,8 @@ test("what makes it a warning, and what is critical", () => {
     ["peer dead, its identity here", nagios(view(status(0, { core: summary(0, { peer: { state: "silent", heardAgo: 9e5, sameConfiguration: null, maintenance: false }, problems: ["the peer is silent"], identities: [identity(0, 0), identity(1, 0, { role: "owner", owner: 0 })] }) })), null), 1, /WARNING - .*the peer is silent/],
     ["peer silent, its identity nowhere", nagios(view(status(0, { core: summary(0, { peer: { state: "silent", heardAgo: 9e5, sameConfiguration: null, maintenance: false }, problems: ["the peer is silent"] }) })), null), 2, /CRITICAL - nobody holds serv2/],
     ["no majority", both(status(0, { core: summary(0, { references: { answered: 1, of: 3, majority: false, ago: 100 } }) })), 1, /WARNING - serv1: 1 of 3 reference hosts answer/],
+    ["a service passes its checks", both(status(0, { checks: [checked()] })), 0, /OK/],
+    ["a service fails its checks", both(status(0, { checks: [checked({ checks: [{ check: "tcp 10.0.0.1:25", state: "failing", ok: false, row: 3, said: "nobody listens there" }] })] })), 2, /CRITICAL - www fails its checks on serv1: nobody listens there/],
     ["never mirrored", both(status(0, { jobs: [{ ...job, lastGood: null }] })), 1, /WARNING - www was never mirrored/],
     ["last run failed", both(status(0, { jobs: [{ ...job, lastRun: NOW }] })), 1, /WARNING - www: rsync ended with 23/],
     ["a job of the other node's identity is the other node's matter", both(status(1), status(0, { jobs: [job] })), 0, /mirror_age=90s$/],

@@ -30,3 +30,9 @@ export function status(self: Index, changes: Partial<NodeStatus> = {}): NodeStat
     configuration: { digest: "765ba8d580712040", loaded: NOW - 3_600_000, problem: null }, maintenance: null, clock: null, jobs: [], ...changes,
   };
 }
+
+/** A service that is asked how it is, where its identity is held. */
+export const checked = (changes: Partial<NonNullable<NodeStatus["checks"]>[number]> = {}): NonNullable<NodeStatus["checks"]>[number] => ({
+  service: "www", identity: "serv1", phase: "well", active: true, restarts: 0, retryIn: null,
+  checks: [{ check: "http 192.168.50.101:80/ status 200", state: "passing", ok: true, row: 812, said: "status 200" }], ...changes,
+});

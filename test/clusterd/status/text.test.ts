@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { historyText, statusText } from "../../../clusterd/status/text.ts";
-import { NOW, identity, status, summary } from "./sample.ts";
+import { NOW, checked, identity, status, summary } from "./sample.ts";
 
 const options = { now: NOW, colour: false, zone: "UTC" };
 const line = (text: string, start: string): string => text.split("\n").find((one) => one.trimStart().startsWith(start)) ?? "";
@@ -88,4 +88,11 @@ test("the history has one line for each decision, with its reason", () => {
   const text = historyText([{ wall: NOW, level: "alarm", event: "takeover", identity: "serv1", because: "the peer is dead" }, { wall: NOW, level: "info", event: "started", identity: null, because: "clean start" }], options);
   assert.equal(text, "2026-11-21 04:00:00  takeover serv1: the peer is dead\n2026-11-21 04:00:00  started: clean start");
   assert.equal(historyText([], options), "nothing has been decided yet");
+});
+
+test("each checked service has a line: its checks, what they said last, and when it is tried again", () => {
+  const failing = checked({ service: "mail", phase: "stuck", restarts: 2, retryIn: 42_000, checks: [{ check: "tcp 10.0.0.1:25 expect ^220", state: "failing", ok: false, row: 3, said: "nothing was said within 5 s" }] });
+  const text = statusText([{ node: "serv1", status: status(0, { checks: [checked(), failing] }) }], options);
+  assert.match(text, /^ {2}check www +well; http 192\.168\.50\.101:80\/ status 200: passing \(812 times status 200\)$/m);
+  assert.match(text, /^ {2}check mail +STUCK, next try in 42 s; started anew 2 times of late; tcp 10\.0\.0\.1:25 expect \^220: failing \(3 times nothing was said within 5 s\)$/m);
 });
