@@ -3,7 +3,7 @@ import { lab, NETWORK, PACKET, row, sim, story, UDP, unit } from "./refs.ts";
 export const NETWORK_CASES = [
   row("N1", "All links cut, the reference hosts on one side: that side owns, the other is silent before", [story("partition"), sim("partition"), lab("all links between the nodes cut, the references on serv2's side")]),
   row("N2", "All links cut, the reference hosts reach both: the documented limit; noticed and ended when the links heal", [sim("split"), story("witness-both-reach-it")], "in the lab, where two owners are then no failure"),
-  row("N3", "Loss in one direction, on one link or all: whoever is not heard yields", [story("mute-owner"), story("deaf-standby-no-takeover"), sim("mute")]),
+  row("N3", "Loss in one direction, on one link or all: whoever is not heard yields", [story("draft-c-mute-owner"), story("deaf-standby-no-takeover"), sim("mute")]),
   row("N4", "Loss of 1 to 90 %, in bursts: at most one owner, and none changes for little", [sim("loss")]),
   row("N5", "Delay, jitter, reordering, duplicates: leases only shrink", [sim("delay"), sim("duplicate"), unit("clusterd/core/links.test.ts", "a heartbeat recorded on a link and played again does not make the link look alive")]),
   row("N6", "Links flap: no ping-pong", [sim("flap")]),

@@ -76,7 +76,7 @@ export function playStory(text: string): string {
     `${at.toFixed(0).padStart(6)}  ${NODES[node]}  ${event}${identity === null ? "" : ` ${NODES[identity]}`}: ${because}`);
   const answers = asked.map((id) => `answer  ${world.answers.get(id)?.text ?? "none yet"}`);
   const owners = NODES.map((name, identity) => `${name} is spoken for by ${world.speakers(identity as Index).map((index) => NODES[index]).join(" AND ") || "nobody"}`);
-  return [...told, ...answers, ...owners, ...both.slice(0, 1)].join("\n");
+  return [...told, ...answers, ...owners, ...both.slice(0, 1), ...sameEpochs(world)].join("\n");
 }
 
 /** `set references 0`, `set policy safety`: the pair's configuration, in the story's own head. */
@@ -84,4 +84,12 @@ function settings(text: string): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const [, key, value] of text.matchAll(/^set (\w+) (\S+)$/gm)) found[key as string] = /^\d+$/.test(value as string) ? Number(value) : value === "yes" ? true : value;
   return found;
+}
+
+/** Two reigns of one identity under one epoch: whoever compares epochs afterwards could not tell them apart. */
+function sameEpochs(world: World): readonly string[] {
+  return NODES.flatMap((name, identity) => {
+    const [one, other] = world.hosts.map(({ state }) => state?.holdings[identity as Index].record);
+    return one !== undefined && other !== undefined && one.epoch === other.epoch && one.owner !== other.owner ? [`BOTH NODES REIGNED OVER ${name} IN EPOCH ${one.epoch}`] : [];
+  });
 }
