@@ -8,7 +8,7 @@ import { claimObstacle, handoverObstacle, triesSpent } from "./guards.ts";
 import { leaseEnd, takesTheVote, wasSurelyAlone } from "./lease.ts";
 import { inContact } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index, JournalRecord } from "./model.ts";
-import { NEVER, otherOf, type Holding, type State } from "./state.ts";
+import { NEVER, isMute, otherOf, type Holding, type State } from "./state.ts";
 
 export interface Scene {
   readonly state: State;
@@ -34,6 +34,7 @@ const journalOf = (state: State): JournalRecord => ({
 
 /** A heartbeat with the state as it is when the effect is carried out. The moment is dated now: earlier is safe, later is not. */
 export function say({ state, effects }: Pick<Scene, "state" | "effects">): void {
+  if (isMute(state)) return;
   state.seq += 1;
   state.sentAt[state.seq % state.sentAt.length] = state.now;
   for (const holding of state.holdings)

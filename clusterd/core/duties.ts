@@ -7,7 +7,7 @@ import { arbiterInterval, hasLease, holds, leaseEnd } from "./lease.ts";
 import { inContact } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
 import { news } from "./news.ts";
-import type { State } from "./state.ts";
+import { atRest, type State } from "./state.ts";
 import { askWitness } from "./witness.ts";
 
 interface Context {
@@ -119,13 +119,11 @@ function steady({ state }: Context, identity: Index): void {
   holding.steadySince = could ? holding.steadySince ?? state.now : null;
 }
 
-const AT_REST = new Set(["waiting", "standby", "failed"]);
-
 /** Leaving: once nothing is held, promise on disk, then say it, then answer. */
 function leave(context: Context): void {
   const { state, effects, event } = context;
   if (state.leaving === null || state.leaving.promised) return;
-  if (!state.holdings.every((holding) => AT_REST.has(holding.role) && holding.pending === null)) return;
+  if (!atRest(state)) return;
   const open = BOTH.filter((identity) => !state.holdings[identity].record.promised && state.holdings[identity].role !== "failed");
   for (const identity of open) {
     const holding = state.holdings[identity];

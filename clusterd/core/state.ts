@@ -179,3 +179,13 @@ export function copyState(state: State): State {
 }
 
 export const otherOf = (index: Index): Index => (index === 0 ? 1 : 0);
+
+const AT_REST = new Set<Role>(["waiting", "standby", "failed"]);
+
+/** Is nothing up here, nor on its way? */
+const holdsNothing = ({ holdings }: State): boolean => holdings.every(({ role }) => AT_REST.has(role));
+export const atRest = (state: State): boolean => holdsNothing(state) && state.holdings.every(({ pending }) => pending === null);
+
+/** A node without memory can neither own nor promise, so whoever hears it waits for an answer that cannot come. Once it holds
+ *  nothing it is silent, and the peer may do what it does about a dead one. */
+export const isMute = (state: State): boolean => state.failed !== null && holdsNothing(state);
