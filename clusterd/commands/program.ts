@@ -9,6 +9,7 @@ import { annotate } from "../manual/notes.ts";
 import { CLOCK_COMMANDS } from "./clock.ts";
 import { CONFIGURATION_COMMANDS } from "./configuration.ts";
 import { DAEMON_COMMANDS } from "./daemon.ts";
+import { DRILL_COMMANDS } from "./drill.ts";
 import { IMPORT_COMMANDS } from "./import.ts";
 import { INSTALL_COMMANDS } from "./install.ts";
 import { KEY_COMMANDS } from "./keys.ts";
@@ -18,14 +19,15 @@ import { NAME_COMMANDS } from "./names.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
 import { PERSON_COMMANDS } from "./person.ts";
 import { PREFLIGHT_COMMANDS } from "./preflight.ts";
+import { REBOOT_COMMANDS } from "./reboot.ts";
 import { STATUS_COMMANDS } from "./status.ts";
 import { SUPPORT_COMMANDS } from "./support.ts";
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
   ["Looking:", [...STATUS_COMMANDS, ...PREFLIGHT_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS, ...SUPPORT_COMMANDS]],
   ["Finding a service:", NAME_COMMANDS],
-  ["Moving an identity:", OWNERSHIP_COMMANDS],
-  ["Working on a node:", MAINTENANCE_COMMANDS],
+  ["Moving an identity:", [...OWNERSHIP_COMMANDS, ...DRILL_COMMANDS]],
+  ["Working on a node:", [...MAINTENANCE_COMMANDS, ...REBOOT_COMMANDS]],
   ["What only a person can know:", PERSON_COMMANDS],
   ["The daemon:", DAEMON_COMMANDS],
   ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS, ...IMPORT_COMMANDS, ...MANUAL_COMMANDS]],

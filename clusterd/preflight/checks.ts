@@ -2,6 +2,8 @@
 
 import { formatDuration } from "../base/time.ts";
 import type { Config, NicRole, NodeConfig } from "../config/config.ts";
+import { drillLine } from "../moves/drill.ts";
+import type { Drill } from "../moves/drill.ts";
 import { maintenanceText } from "../maintenance.ts";
 import { isOldRsync } from "../../mirror/rsync-args.ts";
 import type { Facts, Space } from "./facts.ts";
@@ -180,8 +182,17 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
   { check: "watch budget", each: ({ watches: { limit, entries } }) => [entries <= limit / 2 ? ok(`${entries} folders, ${limit} watches`)
     : warn(`${entries} folders to watch and ${limit} watches in all`, `sysctl fs.inotify.max_user_watches=${2 ** Math.ceil(Math.log2(4 * entries))}; without it only scheduled runs mirror`)] },
   { check: "notifications", each: ({ notify }, _node, config) => [config.cluster.notify.length === 0 ? skip("nobody is told of takeovers: `notify` in cluster.conf") : notify === null ? ok(config.cluster.notify[0] as string) : fail(notify, "install it on both nodes, mode 755")] },
+  { check: "last drill", both: (own, peer) => lastDrill([own.drill ?? null, peer.drill ?? null], Math.max(own.wall, peer.wall)) },
   { check: "hypervisor", each: ({ virtual }) => [virtual ? skip("a virtual machine: its port must allow other MACs (forged transmits, MAC changes); a planned `clusterd switchover` proves it") : ok("a real machine")] },
 ];
+
+function lastDrill(drills: readonly (Drill | null)[], now: number): readonly Said[] {
+  const [last] = drills.flatMap((drill) => drill ?? []).toSorted((a, b) => b.at - a.at);
+  if (last === undefined) return [skip("never held: `clusterd drill` rehearses a takeover and its return, and measures them")];
+  const [age, grain] = [now - last.at, now - last.at < DAY ? 60_000 : DAY];
+  const line = `${formatDuration(Math.round(Math.max(0, age) / grain) * grain)} ago: ${drillLine(last)}`;
+  return [last.ok ? ok(line) : warn(line, "`clusterd status` and `clusterd history` say why; then `clusterd drill` again")];
+}
 
 const distinct = (space: Space, at: number, all: readonly Space[]): boolean => all.findIndex(({ freeBytes, freeInodes }) => freeBytes === space.freeBytes && freeInodes === space.freeInodes) === at;
 const short = ({ path, freeBytes, freeInodes, share }: Space): readonly Said[] => [

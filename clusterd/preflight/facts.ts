@@ -4,6 +4,7 @@
 
 import type { WallTime } from "../base/time.ts";
 import type { NicRole } from "../config/config.ts";
+import type { Drill } from "../moves/drill.ts";
 import type { NodeStatus } from "../status/control.ts";
 import type { ClockReport } from "../timesync/clock-report.ts";
 
@@ -62,6 +63,8 @@ export interface Facts {
   readonly watches: { readonly limit: number; readonly entries: number };
   readonly users: Readonly<Record<string, number>>;
   readonly groups: Readonly<Record<string, number>>;
+  /** The last one that was held from this node. */
+  readonly drill: Drill | null;
   /** Why the program of `notify` cannot be run, or null. */
   readonly notify: string | null;
 }

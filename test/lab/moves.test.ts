@@ -1,8 +1,9 @@
-// Planned work on real nodes: maintenance, drain and its way back. One lab for all.
+// Planned work on real nodes: maintenance, drain and its way back, a drill, a reboot, a stop. One lab for all.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import type { Drill } from "../../clusterd/moves/drill.ts";
 import { goHome } from "./faults.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
@@ -12,7 +13,7 @@ import { identitiesOf, isHome } from "./story/state.ts";
 
 const lab = new Lab(`moves-${process.pid}`);
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
-const clusterd = (node: string, ...words: string[]): Promise<string> => lab.exec(node, ["clusterd", ...words], { timeout: 120_000, reject: false });
+const clusterd = (node: string, ...words: string[]): Promise<string> => lab.exec(node, ["sh", "-c", 'exec clusterd "$@" 2>&1', "sh", ...words], { timeout: 120_000, reject: false });
 const roles = async (node: "serv1" | "serv2"): Promise<string> => (await identitiesOf(lab))[node].map(({ role }) => role).join(" ");
 
 if (needsLab(test)) {
@@ -53,5 +54,42 @@ if (needsLab(test)) {
     await until("its time to be over", 30_000, async () => /the time of the maintenance is over \(a look inside\)/.test(await clusterd("serv1", "history")));
     await until("serv2 to know", 10_000, async () => /the peer's maintenance is over/.test(await clusterd("serv2", "history")));
     assert.match(await clusterd("serv1", "switchover", "--dry-run"), /expected: about .*, as the last time/);
+  });
+
+  test("a drill measures the way there and back, leaves the pair as it was, and preflight shows it", { timeout: 120_000 }, async (t) => {
+    const since = now();
+    await until("both to be at home and in sync", 60_000, async () => { const seen = await identitiesOf(lab); return isHome(seen) && seen.serv1[0]?.peerInSync === true && seen.serv2[1]?.peerInSync === true; });
+    const said = JSON.parse(await clusterd("serv1", "drill", "--json")) as Drill;
+    assert.ok(said.ok, JSON.stringify(said));
+    t.diagnostic(`as serv1 saw it: ${said.there?.outage_ms} ms there, ${said.back?.outage_ms} ms back`);
+    assert.deepEqual([said.identity, said.seenFrom, said.standIn], ["serv1", "serv1", "serv2"]);
+    for (const leg of [said.there, said.back]) assert.ok(leg !== null && leg.outage_ms > 0 && leg.outage_ms < leg.took_ms + 2000, JSON.stringify(said));
+    assert.ok(isHome(await identitiesOf(lab)));
+    assert.equal((await owners(lab, since)).overlap_ms, 0);
+    assert.match(await clusterd("serv1", "preflight"), /ok {4}last drill: \d+ \w+ ago: serv1 did not answer for/);
+    assert.match(await clusterd("serv1", "drill", "--dry-run"), /drill: serv2 would be asked to hand serv1 over to serv1[^]*the last drill, /);
+    await clusterd("serv2", "maintenance", "on");
+    assert.match(await clusterd("serv1", "drill"), /no drill: serv2 is in maintenance\. Nothing was done/);
+  });
+
+  test("a reboot is refused while the other node cannot take over; then it hands over first, and the machine is told", { timeout: 120_000 }, async () => {
+    // The nodes have no init system: what is called in its place leaves its word.
+    await lab.exec("serv1", ["sh", "-c", "printf '#!/bin/sh\\necho \"$@\" >/run/rebooted\\n' >/usr/sbin/shutdown && chmod 755 /usr/sbin/shutdown"]);
+    assert.match(await clusterd("serv1", "reboot"), /no reboot: serv2 is in maintenance and takes nothing over/);
+    await clusterd("serv2", "maintenance", "off");
+    assert.match(await clusterd("serv1", "reboot", "--dry-run"), /reboot: serv1 would be asked to hand serv1 over[^]*serv1 would reboot: shutdown -r now/);
+    assert.ok(isHome(await identitiesOf(lab)));
+    assert.match(await clusterd("serv1", "reboot"), /serv1 is with serv2 now \(\d+ ms\)\nrebooting/);
+    assert.equal(await roles("serv2"), "owner owner");
+    assert.equal(await lab.exec("serv1", ["cat", "/run/rebooted"]), "-r now");
+  });
+
+  test("a stop hands over before it ends", { timeout: 90_000 }, async () => {
+    const since = now();
+    await clusterd("serv2", "stop");
+    await until("serv1 to own both", 60_000, async () => (await roles("serv1")) === "owner owner");
+    assert.match(await clusterd("serv1", "history"), /identity\.acquiring serv2: the peer hands it over to us/);
+    await until("serv2's daemon to have ended", 30_000, async () => /not running here/.test(await clusterd("serv2", "status", "--local")));
+    assert.equal((await owners(lab, since)).overlap_ms, 0);
   });
 }

@@ -40,7 +40,7 @@ function facts(self: 0 | 1): Facts {
     programs: { clusterd: "0.1.0", rsync: "3.5.0", ssh: "/usr/bin/ssh", perl: "/usr/bin/perl", ip: "/usr/sbin/ip", setpriv: "/usr/bin/setpriv", tar: "/usr/bin/tar", nft: "/usr/sbin/nft" },
     services: [{ name: "www", what: "/etc/init.d/lighttpd", exists: true, atBoot: false }], units: [{ name: "clusterd", atBoot: true }], checks: [], cron: { file: true, running: true },
     trees: [{ job: "www", path: "/srv/www/", exists: true, marked: true, unmounted: null, space }], backups: { ...space, path: "/var/backups/clusterd", freeBytes: 51e9 },
-    watches: { limit: 100_000, entries: 1000 }, users: { root: 0, www: 33 }, groups: { root: 0, www: 33 }, notify: null,
+    watches: { limit: 100_000, entries: 1000 }, users: { root: 0, www: 33 }, groups: { root: 0, www: 33 }, notify: null, drill: null,
   };
 }
 
@@ -115,6 +115,7 @@ const PLANTED: readonly (readonly [what: string, check: string, state: State, re
   ["a job whose last run failed", "mirror runs", "fail", /mirror run www/, (before) => ({ status: { ...before.status!, jobs: [{ job: "www", identity: "serv1", lastGood: null, lastRun: NOW, lastResult: "unreachable: no link" }] } })],
   ["a full disk", "free space", "warn", /mirror prune/, (before) => ({ backups: { ...before.backups, freeBytes: 1e8, share: 0.01 } })],
   ["no inodes left", "free space", "warn", /small files/, (before) => ({ backups: { ...before.backups, freeInodes: 12 } })],
+  ["a drill that failed", "last drill", "warn", /clusterd drill/, { drill: { version: 1, at: NOW - 3e8, identity: "serv1", standIn: "serv2", seenFrom: "serv1", there: null, back: null, ok: false, because: "the peer did not take it" } }],
   ["too few watches", "watch budget", "warn", /max_user_watches=262144/, { watches: { limit: 8192, entries: 60_000 } }],
 ];
 
