@@ -5,7 +5,7 @@
 import { monotonicNow } from "../base/time.ts";
 import type { Duration } from "../base/time.ts";
 import type { Action, Check } from "../config/config.ts";
-import { askCommand } from "./probes/command.ts";
+import { askCommand, askOutput } from "./probes/command.ts";
 import { askHttp } from "./probes/http.ts";
 import { askTcp } from "./probes/tcp.ts";
 
@@ -41,6 +41,7 @@ function ask(check: Check, how: How): Promise<Answer> {
     case "tcp": return askTcp(check, how);
     case "http": return askHttp(check, how);
     case "command": return askCommand({ kind: "command", start: [], stop: [], check: check.words }, how);
+    case "output": return askOutput(check, how);
     case "unit": return askCommand({ kind: "systemd", unit: check.unit }, how);
     case "running": return askCommand(how.action, how);
   }

@@ -12,6 +12,7 @@ export type CheckWords =
   | { readonly kind: "tcp"; readonly address: string | null; readonly port: number; readonly send: string; readonly expect: string | null }
   | { readonly kind: "http"; readonly address: string | null; readonly port: number; readonly path: string; readonly status: number; readonly expect: string | null }
   | { readonly kind: "command"; readonly words: readonly string[] }
+  | { readonly kind: "output"; readonly expect: string; readonly words: readonly string[] }
   | { readonly kind: "unit"; readonly unit: string }
   | { readonly kind: "running" };
 
@@ -30,8 +31,14 @@ const CHECKS: Readonly<Record<CheckWords["kind"], (words: readonly string[]) => 
     if (!/^[1-5]\d\d$/.test(status)) return { fault: `"${status}" is no status of HTTP` };
     return { value: { kind: "http", ...at.value, path: path ?? "/", status: Number(status), expect: given.value["expect"] ?? null } };
   },
-  command: ([program = "", ...more]) => program.startsWith("/") ? { value: { kind: "command", words: [program, ...more] } }
-    : { fault: `"${program}" is no full path`, hint: "check[] = command /usr/local/sbin/check-shop --quick; nothing passes through a shell." },
+  command: (words) => {
+    const program = takeProgram(words);
+    return "fault" in program ? program : { value: { kind: "command", words } };
+  },
+  output: ([expect = "", ...words]) => {
+    const [program, wrong] = [takeProgram(words), whyNoRegex(expect)];
+    return "fault" in program ? program : wrong !== null ? { fault: wrong } : { value: { kind: "output", expect, words } };
+  },
   unit: ([unit = "", ...more]) => {
     const read = takeStart(`systemd:${unit}`);
     return "fault" in read || more.length > 0 ? { fault: `"${[unit, ...more].join(" ")}" is no unit` } : { value: { kind: "unit", unit: (read.value as { readonly unit: string }).unit } };
@@ -39,8 +46,11 @@ const CHECKS: Readonly<Record<CheckWords["kind"], (words: readonly string[]) => 
   running: (more) => more.length === 0 ? { value: { kind: "running" } } : { fault: "running takes no further words" },
 };
 
-export const checks: Kind<readonly CheckWords[]> = repeated("tcp, http, command, unit or running, and what belongs to it", ({ words: [kind = "", ...more] }) =>
+export const checks: Kind<readonly CheckWords[]> = repeated("tcp, http, command, output, unit or running, and what belongs to it", ({ words: [kind = "", ...more] }) =>
   Object.hasOwn(CHECKS, kind) ? CHECKS[kind as CheckWords["kind"]](more) : { fault: `"${kind}" is no kind of check`, hint: didYouMean(kind, Object.keys(CHECKS)) });
+
+const takeProgram = ([program = ""]: readonly string[]): Word<string> => program.startsWith("/") ? { value: program }
+  : { fault: `"${program}" is no full path`, hint: "check[] = command /usr/local/sbin/check-shop --quick; nothing passes through a shell." };
 
 /** [ADDRESS:]PORT */
 function takePlace(text: string): Word<{ readonly address: string | null; readonly port: number }> {

@@ -109,6 +109,7 @@ export type Check =
   | { readonly kind: "tcp"; readonly address: string; readonly port: number; readonly send: string; readonly expect: string | null }
   | { readonly kind: "http"; readonly address: string; readonly port: number; readonly path: string; readonly status: number; readonly expect: string | null }
   | { readonly kind: "command"; readonly words: readonly string[] }
+  | { readonly kind: "output"; readonly expect: string; readonly words: readonly string[] }
   | { readonly kind: "unit"; readonly unit: string }
   /** What starts the service says whether it runs. */
   | { readonly kind: "running" };

@@ -73,6 +73,7 @@ export function checkText(check: Check): string {
     case "tcp": return `tcp ${check.address}:${check.port}${check.send === "" ? "" : ` send ${JSON.stringify(check.send)}`}${check.expect === null ? "" : ` expect ${check.expect}`}`;
     case "http": return `http ${check.address}:${check.port}${check.path} status ${check.status}${check.expect === null ? "" : ` expect ${check.expect}`}`;
     case "command": return `command ${words(check.words)}`;
+    case "output": return `output ${check.expect} ${words(check.words)}`;
     case "unit": return `unit ${check.unit}`;
     case "running": return "running";
   }

@@ -1,4 +1,4 @@
-// keepalived.conf: VRRP instances become services of their master; what keepalived checks or balances is reported.
+// keepalived.conf: VRRP instances become services of their master, with the checks that they track; what keepalived balances is reported.
 //
 // Grammar: a keyword and its words a line, blocks in braces, # and ! begin comments, "…" joins; $NAME=value defines what $NAME and
 // ${NAME} stand for; a line that begins with @ID counts only where that configuration id is set (keepalived.conf(5)).
@@ -6,6 +6,7 @@
 import { placeOf, takeAddress } from "./addresses.ts";
 import { parseBlocks } from "./blocks.ts";
 import type { Statement } from "./blocks.ts";
+import { BY_HAND, takeCheckCommand, takeCheckTime, takeFirst, takeProcess } from "./checks.ts";
 import { takeCommands } from "./commands.ts";
 import type { OldCommand } from "./commands.ts";
 import { isAddress4 } from "../config/addresses.ts";
@@ -22,11 +23,15 @@ const ROUTES = lost("of routes only the default gateway moves with the identity"
 const BALANCING = lost("clusterd spreads no load over further machines", "keep keepalived's checkers, ipvsadm or HAProxy for it, started by a service here");
 const WATCHED = needless("clusterd watches the main NIC's cable itself");
 
+/** Blocks that say how something is checked, and the lists of an instance that name them. */
+const CHECKERS = ["vrrp_script", "vrrp_track_process"];
+const TRACKS = ["track_script", "track_process"];
+
 const TOP: Readonly<Record<string, Left>> = {
   global_defs: needless("of global settings clusterd needs none"), vrrp_sync_group: needless("all that is at home on one node moves together"),
   virtual_server: BALANCING, virtual_server_group: BALANCING, SSL: BALANCING, local_address_group: BALANCING,
   static_ipaddress: lost("addresses that never move are the system's", "the system's own network configuration"), static_routes: ROUTES, static_rules: ROUTES,
-  vrrp_track_process: lost("this version has no checks of running services", "check_command beside start_command says whether it runs"), vrrp_track_file: lost("no file decides who owns", "`clusterd switchover` moves by hand"),
+  vrrp_track_file: lost("no file decides who owns", "`clusterd switchover` moves by hand"),
   include: lost("the file that it names was not read", "import that one too"), garp_group: ANNOUNCED, linkbeat_use_polling: WATCHED, linkbeat_interfaces: WATCHED,
   net_namespace: lost("clusterd works in the network namespace it is started in", "none here"), bfd_instance: needless("the heartbeat is quicker than BFD's usual times"), instance: needless("there is one pair"),
 };
@@ -38,7 +43,7 @@ const INSTANCE: Readonly<Record<string, Left>> = {
   use_vmac: needless("the identity's own MAC moves, on a NIC of its own"), use_ipvlan: needless("the identity's own MAC moves, on a NIC of its own"), vmac_xmit_base: needless("there is no virtual MAC"), native_ipv6: VRRP, dont_track_primary: WATCHED, track_interface: WATCHED, track_bfd: WATCHED, linkbeat_use_polling: WATCHED,
   garp_master_delay: ANNOUNCED, garp_master_repeat: ANNOUNCED, garp_master_refresh: ANNOUNCED, garp_master_refresh_repeat: ANNOUNCED, garp_lower_prio_delay: ANNOUNCED, garp_lower_prio_repeat: ANNOUNCED, garp_extra_if: ANNOUNCED,
   smtp_alert: MAILS, no_smtp_alert: MAILS, debug: needless("clusterd logs its decisions"), lvs_sync_daemon_interface: BALANCING,
-  virtual_routes: ROUTES, virtual_rules: ROUTES, track_process: TOP["vrrp_track_process"] as Left, track_file: TOP["vrrp_track_file"] as Left,
+  virtual_routes: ROUTES, virtual_rules: ROUTES, track_file: TOP["vrrp_track_file"] as Left,
   promote_secondaries: needless("addresses do not depend on each other"),
   notify_fault: lost("no program is told of a fault of one service", "notify = PROGRAM in cluster.conf is told of what happens"), notify_stop: lost("stopping is the service's own matter", "stop_command"), notify: lost("its words are keepalived's own", "notify = PROGRAM in cluster.conf; the event and its reason follow as further words"),
   notify_master_rx_lower_pri: VRRP, notify_deleted: VRRP, kernel_rx_buf_size: VRRP, preempt: needless("see failback"), state: needless("see the service's home"),
@@ -49,11 +54,11 @@ export function readKeepalivedConf(source: Source, draft: Draft): void {
   if (source.node !== null && self === null) { draft.obstacles.push(`${source.file}: the node ${source.node} is a third one beside ${draft.nodes.map(({ name }) => name).join(" and ")}`); return; }
   const { statements, faults } = parseBlocks(substituted(source, draft), "#!");
   for (const { line, text } of faults) note(draft, "lost", { file: source.file, line, directive: text }, "the file cannot be read as it was meant", "correct it, and import again");
-  const scripts = new Map(statements.filter(({ words }) => words[0] === "vrrp_script").map((script) => [script.words[1] ?? "", script]));
+  const checkers = new Map(statements.filter(({ words }) => CHECKERS.includes(words[0] ?? "")).map((one) => [one.words[1] ?? "", one]));
   for (const statement of statements) {
     const [keyword = ""] = statement.words;
-    if (keyword === "vrrp_instance") readInstance(draft, source.file, statement, self, scripts);
-    else if (keyword !== "vrrp_script") topLevel(draft, source.file, statement);
+    if (keyword === "vrrp_instance") readInstance(draft, source.file, statement, self, checkers);
+    else if (!CHECKERS.includes(keyword)) topLevel(draft, source.file, statement);
   }
 }
 
@@ -75,7 +80,7 @@ function substituted(source: Source, draft: Draft): readonly { readonly line: nu
   });
 }
 
-function readInstance(draft: Draft, file: string, { words, line, body }: Statement, given: DraftNode | null, scripts: ReadonlyMap<string, Statement>): void {
+function readInstance(draft: Draft, file: string, { words, line, body }: Statement, given: DraftNode | null, checkers: ReadonlyMap<string, Statement>): void {
   const name = words[1] ?? "vrrp";
   const statements = body ?? [];
   const get = (key: string): Statement | undefined => statements.find((one) => one.words[0] === key);
@@ -100,7 +105,8 @@ function readInstance(draft: Draft, file: string, { words, line, body }: Stateme
   else note(draft, "carried", at, placeOf(service));
   const instance: Instance = { draft, name, self, service, file };
   for (const statement of statements) instanceKey(instance, statement);
-  scriptsOf(instance, statements, scripts);
+  scriptsOf(instance, statements);
+  for (const statement of statements) if (TRACKS.includes(statement.words[0] ?? "")) for (const one of statement.body ?? []) trackedBy(instance, statement, one, checkers);
   const keeps = get("nopreempt");
   if (keeps !== undefined || !draft.cluster.has("failback")) takeFailback(draft, keeps === undefined, { file, line: keeps?.line ?? line, directive: keeps === undefined ? `vrrp_instance ${name}: it preempts` : `${name}: nopreempt` });
 }
@@ -114,7 +120,7 @@ function instanceKey({ draft, service, self, file, name }: Instance, { words, li
   if (key === "unicast_src_ip") return peerAddress(draft, self, value, where);
   if (key === "unicast_peer") { for (const one of body ?? []) peerAddress(draft, otherThan(draft, self), one.words[0] ?? "", { file, line: one.line, directive: `${name}: unicast_peer ${one.words[0]}` }); return; }
   if (key === "preempt_delay") return failbackDelay(draft, Number(value), where);
-  if (["notify_master", "notify_backup", "track_script", "nopreempt"].includes(key)) return;
+  if (["notify_master", "notify_backup", "nopreempt", ...TRACKS].includes(key)) return;
   leave(draft, where, rowOf(INSTANCE, key), { what: key, manual: "keepalived.conf(5)" });
 }
 
@@ -152,18 +158,32 @@ function peerAddress(draft: Draft, node: DraftNode, address: string, where: Wher
   guessKey(draft, [node], "MAIN_IPADDR", address, where, "is that an address of the LAN? Clients know the node by it, and it moves with the identity");
 }
 
-/** What runs when a node becomes master and when it becomes backup starts and stops the service; the first check script says whether it runs. */
-function scriptsOf({ draft, name, service, file }: Instance, statements: readonly Statement[], scripts: ReadonlyMap<string, Statement>): void {
-  const find = (key: string): Statement | undefined => statements.find(({ words }) => words[0] === key);
-  const command = (statement: Statement | undefined, what: string): OldCommand | null => (statement === undefined ? null
-    : { text: statement.words.slice(1).join(" "), where: { file, line: statement.line, directive: `${name}: ${what} ${statement.words.slice(1).join(" ")}` } });
-  const [first, ...more] = find("track_script")?.body ?? [];
-  const script = scripts.get(first?.words[0] ?? "")?.body?.find(({ words }) => words[0] === "script");
-  const [start, stop] = [command(find("notify_master"), "notify_master"), command(find("notify_backup"), "notify_backup")];
-  const check = start !== null && stop !== null ? command(script, `track_script ${first?.words[0]}:`) : null;
-  takeCommands(draft, service, { start, stop, check });
-  const left = check === null ? [first, ...more] : more;
-  for (const one of left) if (one !== undefined) note(draft, "lost", { file, line: one.line, directive: `${name}: track_script ${one.words.join(" ")}` }, `this version has no checks of running services${said(scripts.get(one.words[0] ?? ""))}`, "check_command beside start_command says whether it runs");
+/** What runs when a node becomes master and when it becomes backup starts and stops the service. */
+function scriptsOf({ draft, name, service, file }: Instance, statements: readonly Statement[]): void {
+  const command = (what: string): OldCommand | null => {
+    const found = statements.find(({ words }) => words[0] === what);
+    return found === undefined ? null : { text: found.words.slice(1).join(" "), where: { file, line: found.line, directive: `${name}: ${what} ${found.words.slice(1).join(" ")}` } };
+  };
+  takeCommands(draft, service, { start: command("notify_master"), stop: command("notify_backup") });
 }
 
-const said = (script: Statement | undefined): string => (script?.body ? ` (${script.body.map(({ words }) => words.join(" ")).join(", ")})` : "");
+/** `weight` only changed the priority there; here what fails is started anew, then moves. */
+const WEIGHED = "it only changed the priority by its weight: here what fails it is started anew, then its identity moves; is that meant?";
+const TIMES = { interval: "check_interval", timeout: "check_timeout" } as const;
+const COUNTS = { rise: "check_rise", fall: "check_fall" } as const;
+
+function trackedBy({ draft, name, service, file }: Instance, { words: [track = ""] }: Statement, { words, line }: Statement, checkers: ReadonlyMap<string, Statement>): void {
+  const checker = checkers.get(words[0] ?? "");
+  const where: Where = { file, line, directive: `${name}: ${track} ${words.join(" ")}` };
+  const said = (key: string): Statement | undefined => checker?.body?.find((one) => one.words[0] === key);
+  const text = said(checker?.words[0] === "vrrp_script" ? "script" : "process")?.words.slice(1).join(" ");
+  if (checker === undefined || text === undefined) return note(draft, "lost", where, `nothing says what ${words[0] ?? ""} checks`, BY_HAND);
+  const weight = words[1] === "weight" ? words[2] : said("weight")?.words[1];
+  const question = weight === undefined || Number(weight) === 0 ? null : WEIGHED;
+  const taken = checker.words[0] === "vrrp_script" ? takeCheckCommand(draft, service, { text, where }, question)
+    : takeProcess(draft, service, where, text.split(/\s+/)[0]?.split("/").at(-1) ?? "", question);
+  if (!taken) return;
+  const of = (key: string, found: Statement): Where => ({ file, line: found.line, directive: `${words[0]}: ${key} ${found.words[1]}` });
+  for (const [key, ours] of Object.entries(TIMES)) { const found = said(key); if (found !== undefined) takeCheckTime(draft, service, of(key, found), ours, found.words[1] ?? ""); }
+  for (const [key, ours] of Object.entries(COUNTS)) { const found = said(key); if (found !== undefined) takeFirst(draft, service, of(key, found), ours, found.words[1] ?? ""); }
+}

@@ -10,7 +10,8 @@ import type { Statement } from "./blocks.ts";
 import { bothNodes, guessKey, leave, logicalLines, lost, needless, newService, nodeAt, nodeNamed, note, rowOf, setKey } from "./draft.ts";
 import type { Draft, DraftService, Left, NodeKey, Source, Where } from "./draft.ts";
 import { oldTime, takePort } from "./ha-cf.ts";
-import { takeCommands } from "./commands.ts";
+import { BY_HAND, takeCheck, takeCheckTime } from "./checks.ts";
+import { takeCommands, whyNoWords } from "./commands.ts";
 
 interface Pair { readonly key: string; readonly values: readonly string[]; readonly where: Where }
 type Act = (draft: Draft, pair: Pair) => void;
@@ -31,8 +32,10 @@ const GLOBAL: Readonly<Record<string, Act | Left>> = {
   syncdaemon: BALANCING, syncd_iface: BALANCING, syncd_id: BALANCING, tcp_timeout: BALANCING, tcpfin_timeout: BALANCING, udp_timeout: BALANCING,
 };
 
-/** Keys of a virtual or failover block that say how it is checked. */
-const CHECKS = ["port", "send", "expect", "send_program", "expect_program", "use_regex", "timeout", "load_monitor", "heartbeat", "client_monitor"];
+/** Keys of a block that say how it is checked: a failover service here, the real servers of a virtual one there. */
+const CHECKS = ["port", "send", "expect", "send_program", "use_regex", "timeout"];
+const OF_REAL_SERVERS = lost("it was about the real servers, over which clusterd spreads no load", BALANCING.instead);
+const UNUSED = lost("nothing here is like it", BY_HAND);
 
 export function readLvsCf(source: Source, draft: Draft): void {
   const { statements, faults } = parseBlocks(logicalLines(source.text, { joined: false }), "#");
@@ -93,13 +96,31 @@ function readBlock(draft: Draft, kind: string, name: string, body: readonly Stat
   service.from.push(`${at.file}:${at.line}`);
   note(draft, "carried", at, `${placeOf(service)}`);
   blockAddress(draft, service, get("address"), get("vip_nmask"));
-  takeCommands(draft, service, { start: commandOf(get("start_cmd")), stop: commandOf(get("stop_cmd")), check: null });
-  const known = ["active", "address", "vip_nmask", "start_cmd", "stop_cmd"];
-  for (const { key, where } of pairs.filter((pair) => !known.includes(pair.key))) {
-    const [text, instead] = CHECKS.includes(key) ? ["this version has no checks of running services", "check_command beside start_command says whether it runs"] : [BALANCING.text, BALANCING.instead];
-    note(draft, "lost", { ...where, directive: `${name}: ${where.directive}` }, text, instead);
-  }
+  takeCommands(draft, service, { start: commandOf(get("start_cmd")), stop: commandOf(get("stop_cmd")) });
+  if (kind === "failover") blockChecks(draft, service, name, get);
+  const known = ["active", "address", "vip_nmask", "start_cmd", "stop_cmd", ...(kind === "failover" ? CHECKS : [])];
+  for (const { key, where } of pairs.filter((pair) => !known.includes(pair.key)))
+    leave(draft, { ...where, directive: `${name}: ${where.directive}` }, CHECKS.includes(key) ? OF_REAL_SERVERS : key === "expect_program" ? UNUSED : BALANCING, { what: key, manual: "lvs.cf(5)" });
   for (const { words, line, body: inner } of body) if (inner !== null) note(draft, "lost", { file: at.file, line, directive: `${name}: ${words.join(" ")}` }, BALANCING.text, BALANCING.instead);
+}
+
+/** nanny's ways: connect, perhaps send, perhaps expect; or a program whose output is expected. One * expects anything. */
+function blockChecks(draft: Draft, service: DraftService, name: string, get: (key: string) => Pair | undefined): void {
+  const [port, send, expect, program, timeout, regex] = ["port", "send", "expect", "send_program", "timeout", "use_regex"].map(get);
+  const at = (pair: Pair): Where => ({ ...pair.where, directive: `${name}: ${pair.where.directive}` });
+  const wanted = expect === undefined || expect.values.join(" ") === "*" ? null : regex?.values[0] === "1" ? expect.values.join(" ") : expect.values.join(" ").replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  if (program !== undefined) {
+    const [command = "", ...words] = program.values.join(" ").replaceAll("%h", get("address")?.values[0] ?? "").split(/\s+/);
+    if (whyNoWords([command, ...words].join(" ")) !== null) note(draft, "lost", at(program), whyNoWords([command, ...words].join(" ")) ?? "", BY_HAND);
+    else takeCheck(draft, service, at(program), wanted === null ? ["command", command, ...words] : ["output", wanted, command, ...words]);
+  } else if (port !== undefined) {
+    takeCheck(draft, service, at(port), ["tcp", port.values[0] ?? "", ...(send === undefined ? [] : ["send", send.values.join(" ")]), ...(wanted === null ? [] : ["expect", wanted])]);
+  }
+  for (const pair of [send, expect, regex].filter((one) => one !== undefined)) {
+    if (program === undefined && port === undefined) note(draft, "lost", at(pair), "there is neither port nor send_program", BY_HAND);
+    else note(draft, "carried", at(pair), `${placeOf(service)} check[]`);
+  }
+  if (timeout !== undefined) takeCheckTime(draft, service, at(timeout), "check_timeout", timeout.values[0] ?? "");
 }
 
 function blockAddress(draft: Draft, service: DraftService, pair: Pair | undefined, mask: Pair | undefined): void {

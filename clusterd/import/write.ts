@@ -52,7 +52,7 @@ function withAdded(raw: string, keys: DraftNode["keys"]): string {
 }
 
 function serviceFile({ name, from, service, mirror }: DraftService, heading: string): string {
-  const listed = ["address", "path", "exclude"];
+  const listed = ["address", "check", "path", "exclude"];
   const lines = (keys: ReadonlyMap<string, readonly string[]>): readonly string[] => [...keys].flatMap(([key, values]) => values.map((value) => `${key}${listed.includes(key) ? "[]" : ""} = ${quoted(value, key)}`));
   return [
     `# ${heading} ${name}: ${from.join(", ")}.`,
@@ -64,6 +64,8 @@ function serviceFile({ name, from, service, mirror }: DraftService, heading: str
 
 /** As base/ini.ts reads it again. Several words stay several: an address and its broadcast, a program and its words. */
 function quoted(value: string, key: string): string {
+  // Quoted word by word already (checks.ts).
+  if (key === "check") return value;
   const words = key === "address" || key.endsWith("_command");
   if (/^[\w@%+=:,./*?!{}-]+$/.test(value) || (words && /^[\w@%+=:,./ -]+$/.test(value))) return value;
   return value.includes("'") ? `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"` : `'${value}'`;

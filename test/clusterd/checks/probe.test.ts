@@ -90,6 +90,13 @@ test("command: the exit code counts, the environment names the service, a hangin
   assert.ok(!lives(readFileSync(join(dir, "child"), "utf8").trim()));
 });
 
+test("output: what a program says counts, whatever its exit code", async () => {
+  const echo = (text: string): Check => ({ kind: "output", expect: "^OK", words: ["/bin/sh", "-c", `echo ${text}; exit 1`] });
+  assert.deepEqual(await ask(echo("OK, 3 users")), { ok: true, said: "answers" });
+  assert.deepEqual(await ask(echo("FAILED")), { ok: false, said: 'answers, but not "^OK": "FAILED\\n"' });
+  assert.equal((await ask({ kind: "output", expect: "", words: ["/nowhere/probe"] })).ok, false);
+});
+
 test("running: what starts the service is asked; a script without a clear answer is no word against it", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "clusterd-probe-"));
   t.after(() => rmSync(dir, { recursive: true }));
