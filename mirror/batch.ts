@@ -13,6 +13,8 @@ export interface Batch {
   readonly names: readonly string[];
   /** A changed file has other names, which nobody has told of: only a full pass finds them. */
   readonly linked: boolean;
+  /** How many of the dirty paths are gone. */
+  readonly gone: number;
 }
 
 /** More names than this are a full pass's work. */
@@ -23,13 +25,13 @@ const SLACK_MS = 2000;
 /** Null when there are too many. `tree` ends in a slash. */
 export function toBatch(tree: string, dirty: Iterable<readonly [string, Dirt]>): Batch | null {
   const names = new Set<string>();
-  let linked = false;
+  let [linked, gone] = [false, 0];
   const add = (path: string, slash = ""): void => { names.add(path.length < tree.length ? "./" : `${path.slice(tree.length)}${slash}`); };
   for (const [path, { extent, since }] of dirty) {
     const stats = look(path);
     // The time of the tree's own folder changes with the names in it; rsync carries those of all other folders on the way.
     if (extent === "all" && `${parent(path)}/` === tree) names.add("./");
-    if (stats === null) add(highestGone(tree, path));
+    if (stats === null) { gone += 1; add(highestGone(tree, path)); }
     else if (!stats.isDirectory()) { add(path); linked ||= stats.nlink > 1; }
     else if (extent === "self") add(path);
     else if (extent === "all") addAll(path, add);
@@ -39,7 +41,7 @@ export function toBatch(tree: string, dirty: Iterable<readonly [string, Dirt]>):
     }
     if (names.size > MOST_NAMES) return null;
   }
-  return { names: [...names].sort(), linked };
+  return { names: [...names].sort(), linked, gone };
 }
 
 /** A folder that came as a whole: itself, and the names in each folder of it. */
@@ -67,7 +69,8 @@ function highestGone(tree: string, path: string): string {
 
 const parent = (path: string): string => path.slice(0, path.lastIndexOf("/"));
 
-function look(path: string): Stats | null {
+/** Null: it is not there. */
+export function look(path: string): Stats | null {
   try {
     return lstatSync(Buffer.from(path, "latin1"));
   } catch {

@@ -18,6 +18,7 @@ import type { OwnerWatch } from "./owner-watch.ts";
 import { afterFailure, FRESH } from "./recovery.ts";
 import type { Attempts } from "./recovery.ts";
 import { readReport, reportFile } from "./report.ts";
+import { Rest } from "./rest.ts";
 import { LISTED } from "./told.ts";
 import type { Ledger } from "./told.ts";
 import { Versions } from "./versions.ts";
@@ -36,7 +37,9 @@ export class LiveJob {
   readonly journal: DirtyJournal;
   readonly since: Since = { versions: new Versions(), deleted: new Set(), created: new Set() };
   readonly lags = new Lags();
-  /** No batch before that: the last one failed, or took long. */
+  readonly rest = new Rest();
+  heardAt: WallTime = 0;
+  /** No batch before that: the last one failed. */
   notBefore: WallTime = 0;
   trouble: string | null = null;
   /** How many entries chokidar keeps for it. */
@@ -92,9 +95,16 @@ export class LiveJob {
     this.trouble = because;
   }
 
-  /** What may go now: deletions that wait for a person, and what goes with them, wait. */
-  get due(): ReadonlyMap<string, Dirt> {
-    return this.#held.size === 0 ? new Map(this.journal.paths) : new Map([...this.journal.paths].filter(([path]) => !this.#held.has(path)));
+  /** What may go now, and when to look again at what rests. Deletions that wait for a person, and what goes with them, wait. */
+  due(now: WallTime): { readonly paths: ReadonlyMap<string, Dirt>; readonly again: WallTime } {
+    const paths = new Map<string, Dirt>();
+    let again = Infinity;
+    for (const [path, dirt] of this.journal.paths) {
+      const until = this.rest.until(path);
+      if (until > now) again = Math.min(again, until);
+      else if (!this.#held.has(path)) paths.set(path, dirt);
+    }
+    return { paths, again };
   }
 
   hold(paths: readonly string[], because: string): void {
@@ -184,7 +194,8 @@ export class LiveJob {
     if (this.#heard.size === 0) return;
     const heard = this.#heard;
     this.#heard = new Map();
-    this.journal.add(heard, Date.now());
+    this.heardAt = Date.now();
+    this.journal.add(heard, this.heardAt);
     if (this.journal.paths.size > MOST) { this.journal.forget(); this.wantPass(`more than ${MOST} changes wait`); }
     this.#dirty();
   }

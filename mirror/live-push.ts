@@ -1,13 +1,16 @@
 // One batch of changes of one job to the peer, over a session that is open: the same gates as a full run, on just those paths.
 //
-// Files and folders go at once, with no deletion allowed. Only if something would have been deleted, a dry run says what, the limits of
-// deletion judge it together with all live deletions since the last full run, and then exactly so many are allowed.
+// Files and folders go at once, with no deletion allowed. Only if something would have been deleted, or much is gone here, a dry run says
+// what, the limits of deletion judge it together with all live deletions since the last full run, and then exactly so many are allowed:
+// whole folders are set aside by the receiver at one stroke (receive-aside.ts), the rest is rsync's, and so is the last word.
 
 import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { BACKUPS } from "../clusterd/base/paths.ts";
+import type { WallTime } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
-import { toBatch } from "./batch.ts";
+import { look, toBatch } from "./batch.ts";
 import { backupDir, entryBackupDir } from "./backup-names.ts";
 import type { RunId } from "./backup-names.ts";
 import type { Dirt } from "./dirty.ts";
@@ -27,13 +30,18 @@ import { asRsyncPrints } from "./walk.ts";
 
 /** A batch that takes longer is for a full pass. */
 const LONGEST = 600_000;
+const ASIDE_TIMEOUT = 60_000;
+const QUIET = 60;
+const LONGEST_WAIT = 400;
+/** With more than so many paths gone, something will have to be deleted; with fewer it may have been there for a moment only. */
+const FEW = 10;
 const PRINTED = (name: string): string => asRsyncPrints(Buffer.from(name, "latin1"));
 
 export type Pushed =
   /** All but `left` is there. `held`: why those wait for a person. `linked`: a full pass must look for other names of a file. */
   | { readonly kind: "sent"; readonly left: ReadonlySet<string>; readonly held: string | null; readonly linked: boolean }
   /** Not now. */
-  | { readonly kind: "later"; readonly because: string }
+  | { readonly kind: "later"; readonly because: string; /** What stood in the way is over. */ readonly atOnce?: true }
   /** Not this way: only a full pass can do it, or say why not. */
   | { readonly kind: "pass"; readonly because: string };
 
@@ -45,7 +53,7 @@ export interface Since {
   readonly created: Set<string>;
 }
 
-export interface LiveContext { readonly config: Config; readonly job: JobConfig; readonly status: NodeStatus; readonly session: Session; readonly since: Since }
+export interface LiveContext { readonly config: Config; readonly job: JobConfig; readonly status: NodeStatus; readonly session: Session; readonly since: Since; /** When something was heard last. */ readonly heardAt: () => WallTime }
 
 const MOST_CREATED = 100_000;
 
@@ -78,8 +86,13 @@ async function pushTree(context: LiveContext, entry: Entry, dirty: ReadonlyMap<s
   if (batch === null) return { kind: "pass", because: "too many changes at once" };
   const left = new Set<string>();
   let held: string | null = null;
-  for (const { run, names } of since.versions.split(batch.names, PRINTED, Date.now())) {
-    const bad = await pushNames(context, entry, run, names);
+  // What is there goes first: deletions take their time.
+  const listed = new Set(batch.names);
+  const names = batch.names.filter((name) => !listed.has(`${name}/`)); // its folder's list carries a folder itself, too
+  const [there, gone] = batch.gone > FEW ? apart(latin1(entry.path), names) : [names, []];
+  const parts = (names: readonly string[], push: typeof pushNames) => names.length === 0 ? [] : since.versions.split(names, PRINTED, Date.now()).map((part) => ({ ...part, push }));
+  for (const { run, names, push } of [...parts(there, pushNames), ...parts(gone, pushDeletions)]) {
+    const bad = await push(context, entry, run, names);
     if (bad?.kind === "held") {
       held = bad.because;
       for (const path of dirty.keys()) if (bad.names.some((name) => name.startsWith(PRINTED(path.slice(latin1(entry.path).length))))) left.add(path);
@@ -90,24 +103,63 @@ async function pushTree(context: LiveContext, entry: Entry, dirty: ReadonlyMap<s
 
 interface Held { readonly kind: "held"; readonly names: readonly string[]; readonly because: string }
 
+type Bad = Exclude<Pushed, { kind: "sent" }> | Held;
+
 /** Null when they are there. Held: all of them but the deletions are. */
-async function pushNames(context: LiveContext, entry: Entry, run: RunId, names: readonly string[]): Promise<Exclude<Pushed, { kind: "sent" }> | Held | null> {
+async function pushNames(context: LiveContext, entry: Entry, run: RunId, names: readonly string[]): Promise<Bad | null> {
+  const first = await call(context, entry, run, { dryRun: false, maxDelete: 0 }, names);
+  context.since.versions.kept(run, first.counts);
+  return first.code === DELETIONS_STOPPED ? pushDeletions(context, entry, run, names) : judge(first);
+}
+
+/** The same when it is known that there is something to delete. */
+async function pushDeletions(context: LiveContext, entry: Entry, run: RunId, names: readonly string[]): Promise<Bad | null> {
   const { job, since } = context;
-  const go = async (dryRun: boolean, maxDelete: number, under = run): Promise<RsyncResult> => {
-    const result = await call(context, entry, under, { dryRun, maxDelete }, names);
-    if (!dryRun) since.versions.kept(under, result.counts);
-    return result;
-  };
-  const first = await go(false, 0);
-  if (first.code !== DELETIONS_STOPPED) return judge(first);
-  const dry = await go(true, UNLIMITED);
-  if (dry.code !== 0) return judge(dry);
+  await quiet(context);
+  const dry = await call(context, entry, run, { dryRun: true, maxDelete: UNLIMITED }, names);
+  if (dry.code !== 0 || dry.counts.changed === 0) return judge(dry);
   const wanted = dry.counts.deleted.map((name) => entry.path + name);
   const verdict = mayDelete(job, deletions(job, since, entry, wanted), null);
   if (!verdict.go) return { kind: "held", names: dry.counts.deleted, because: verdict.because };
-  const last = await go(false, wanted.length, since.versions.forDeletion(run, dry.counts.deleted, Date.now()));
-  for (const name of last.counts.deleted) if (!since.created.delete(entry.path + name)) since.deleted.add(entry.path + name);
+  const under = since.versions.forDeletion(run, dry.counts.deleted, Date.now());
+  const moved = await setAside(context, entry, under, dry.counts.deleted);
+  const last = await call(context, entry, under, { dryRun: false, maxDelete: wanted.length - moved.length }, names);
+  const deleted = [...moved, ...last.counts.deleted];
+  since.versions.kept(under, { replaced: last.counts.replaced, deleted });
+  for (const name of deleted) if (!since.created.delete(entry.path + name)) since.deleted.add(entry.path + name);
   return judge(last);
+}
+
+/** A deletion that is going on is to be judged as a whole, not in halves that each are few enough. */
+async function quiet({ heardAt }: LiveContext): Promise<void> {
+  for (const most = Date.now() + LONGEST_WAIT; Date.now() - heardAt() < QUIET && Date.now() < most;) await sleep(QUIET / 4);
+}
+
+/** Folders that are gone here as a whole; returns all names that went with them. Not with exclusions: what rsync passes over stays there. */
+async function setAside({ job, status, session }: LiveContext, entry: Entry, run: RunId, deleted: readonly string[]): Promise<readonly string[]> {
+  const tops = job.exclude.length > 0 ? [] : topmost(deleted).filter((name) => !name.includes("\\") && look(`${latin1(entry.path)}${name}`) === null);
+  if (tops.length === 0) return [];
+  const epoch = status.core.identities[job.home].epoch;
+  const words = ["clusterd-mirror", "v1", "aside", job.name, String(epoch), run, entryKey(entry), String(deleted.length)];
+  const answer = await session.ask(words, ASIDE_TIMEOUT, tops.map((name) => `${name}\0`).join(""));
+  if (answer.code !== 0) return []; // rsync will do it, or say why not
+  const moved = (JSON.parse(answer.stdout) as readonly string[]).map((name) => `${name}/`);
+  return deleted.filter((name) => moved.some((folder) => name.startsWith(folder)));
+}
+
+/** Of names as rsync prints them, the folders that lie in none of the others, without the slash. */
+export function topmost(names: readonly string[]): readonly string[] {
+  let last = "";
+  return [...names].sort().flatMap((name) => {
+    if (!name.endsWith("/") || (last !== "" && name.startsWith(last))) return [];
+    last = name;
+    return [name.slice(0, -1)];
+  });
+}
+
+function apart(tree: string, names: readonly string[]): readonly [readonly string[], readonly string[]] {
+  const gone = new Set(names.filter((name) => look(`${tree}${name}`) === null));
+  return [names.filter((name) => !gone.has(name)), [...gone]];
 }
 
 const UNLIMITED = 999_999_999;
@@ -150,5 +202,6 @@ function call({ config: _config, job, status, session, since }: LiveContext, ent
 function judge({ outcome, refusal }: RsyncResult): Exclude<Pushed, { kind: "sent" }> | null {
   if (outcome.kind === "complete") return null;
   if (refusal !== null) return { kind: "later", because: `the peer refused: ${refusal}` };
-  return outcome.kind === "incomplete" && !outcome.again ? { kind: "pass", because: outcome.because } : { kind: "later", because: outcome.because };
+  if (outcome.kind === "incomplete" && outcome.again) return { kind: "later", because: outcome.because, atOnce: true };
+  return { kind: outcome.kind === "incomplete" ? "pass" : "later", because: outcome.because };
 }

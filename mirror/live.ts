@@ -26,10 +26,9 @@ const SECOND = 1000;
 const TELL_AGAIN = 10_000;
 const AFTER_RUN = 50;
 const AFTER_REFUSAL = 500;
-/** A file that is written without pause is sent again and again: never more than a third of the time. */
-const SHARE = 2;
-const LONG_BATCH = 500;
-const LONGEST_PAUSE = 60_000;
+const AFTER_PASS_WANTED = 2000;
+/** A connection that has lasted so long was a good one. */
+const STEADY = 60_000;
 const TELL_TIMEOUT = 10_000;
 const RUN_TIMEOUT = 6 * 3_600_000;
 
@@ -138,8 +137,9 @@ export class Live {
   async #turn({ live }: Of): Promise<number> {
     const { job } = live;
     live.look(); // a run that has just ended counts: what it saw is not new any more, and its deletion is one
-    const due = live.by === null ? new Map() : live.due;
-    if (due.size === 0) return Infinity;
+    if (live.by === null) return Infinity;
+    const { paths: due, again } = live.due(Date.now());
+    if (due.size === 0) return Math.max(1, again - Date.now());
     const early = live.notBefore - Date.now();
     if (early > 0) return early;
     if (runGoesOn(job.name)) return AFTER_RUN;
@@ -159,17 +159,18 @@ export class Live {
     const began = Date.now();
     const status = this.#status;
     if (status === null) return;
-    const pushed = await pushLive({ config: this.#config, job: live.job, status, session, since: live.since }, dirty);
+    const pushed = await pushLive({ config: this.#config, job: live.job, status, session, since: live.since, heardAt: () => live.heardAt }, dirty);
     const took = Date.now() - began;
     if (pushed.kind === "sent") {
       live.sent(new Map([...dirty].filter(([path]) => !pushed.left.has(path))));
       if (pushed.held !== null) live.hold([...pushed.left], pushed.held);
       if (pushed.linked) live.wantPass("a changed file has several names");
-      live.notBefore = took < LONG_BATCH ? 0 : Date.now() + Math.min(LONGEST_PAUSE, SHARE * took);
+      live.rest.sent(dirty.keys(), took, Date.now());
+      live.notBefore = 0;
     } else {
-      live.notBefore = Date.now() + AFTER_REFUSAL;
+      live.notBefore = pushed.kind === "later" && pushed.atOnce ? 0 : Date.now() + AFTER_REFUSAL;
       live.trouble = pushed.because;
-      if (pushed.kind === "pass") { live.wantPass(pushed.because); live.notBefore = Date.now() + SHARE * SECOND; }
+      if (pushed.kind === "pass") { live.wantPass(pushed.because); live.notBefore = Date.now() + AFTER_PASS_WANTED; }
     }
   }
 
@@ -199,7 +200,7 @@ export class Live {
     const began = Date.now();
     this.#session = session;
     void session.ended.then((because) => {
-      this.#connect = Date.now() - began > LONGEST_PAUSE ? FRESH : afterFailure(this.#connect, Date.now());
+      this.#connect = Date.now() - began > STEADY ? FRESH : afterFailure(this.#connect, Date.now());
       if (!this.#stopped) this.#log.info("mirror.live-connection", { there: false, because });
       this.#wake();
     });

@@ -6,7 +6,8 @@
 import { PassThrough, Writable } from "node:stream";
 import { FrameReader, frame, inFrames } from "./frames.ts";
 import type { Frame, Letter } from "./frames.ts";
-import type { Outcome, Wire } from "./receive.ts";
+import type { Wire } from "./receive-rsync.ts";
+import type { Outcome } from "./receive.ts";
 
 type Serve = (line: string, wire: Wire) => Promise<Outcome>;
 

@@ -3,6 +3,7 @@
 //   clusterd-mirror v1 check  JOB EPOCH RUN
 //   clusterd-mirror v1 fresh  JOB EPOCH RUN
 //   clusterd-mirror v1 push   JOB EPOCH RUN ENTRY KIND --server …
+//   clusterd-mirror v1 aside  JOB EPOCH RUN ENTRY COUNT   folders that are gone, on standard input; at most COUNT entries in all
 //   clusterd-mirror v1 commit JOB EPOCH RUN KIND
 //   clusterd-mirror v1 list   JOB EPOCH RUN KIND
 //   clusterd-mirror v1 ledger JOB EPOCH RUN
@@ -23,6 +24,7 @@ interface Common { readonly job: string; readonly epoch: number; readonly run: R
 export type Request =
   | Common & { readonly verb: "check" | "fresh" | "ledger" }
   | Common & { readonly verb: "push"; readonly entry: string; readonly kind: RunKind; readonly server: readonly string[] }
+  | Common & { readonly verb: "aside"; readonly entry: string; readonly most: number }
   | Common & { readonly verb: "commit" | "list"; readonly kind: RunKind }
   | Reading;
 
@@ -56,11 +58,17 @@ export function parseRequest(line: string | undefined): Parsed {
     const kind = more[0] ?? "";
     return more.length === 1 && isRunKind(kind) ? { ok: true, request: { ...common, verb, kind } } : refuse("no such kind of run");
   }
-  if (verb !== "push") return refuse("not one of check, fresh, push, commit, list, ledger, kept, fetch");
+  if (verb === "aside") {
+    const [entry = "", most = ""] = more;
+    return more.length === 2 && isEntry(entry) && /^[1-9]\d{0,8}$/.test(most) ? { ok: true, request: { ...common, verb, entry, most: Number(most) } } : refuse("no such entry or count");
+  }
+  if (verb !== "push") return refuse("not one of check, fresh, push, aside, commit, list, ledger, kept, fetch");
   const [entry = "", kind = "", ...server] = more;
-  if (!/^[0-9a-f]{12}$/.test(entry) || !isRunKind(kind)) return refuse("no such entry or kind of run");
+  if (!isEntry(entry) || !isRunKind(kind)) return refuse("no such entry or kind of run");
   return { ok: true, request: { ...common, verb, entry, kind, server } };
 }
+
+const isEntry = (word: string): boolean => /^[0-9a-f]{12}$/.test(word);
 
 function parseReading(verb: "kept" | "fetch", job: string, rest: readonly string[]): Parsed {
   if (verb === "kept") {

@@ -22,7 +22,7 @@ import { jobLock, sendLock, whenFree } from "./lock.ts";
 import type { Lock } from "./lock.ts";
 import { planRun } from "./plan.ts";
 import type { Step } from "./plan.ts";
-import { installedRsync } from "./receive.ts";
+import { installedRsync } from "./receive-rsync.ts";
 import type { CheckAnswer, CommitAnswer } from "./receive.ts";
 import { readReport } from "./report.ts";
 import type { EntryReport, RunReport } from "./report.ts";

@@ -8,6 +8,7 @@ import { writeDurably } from "../clusterd/base/files.ts";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
 import { RECEIVE_EXIT } from "./exit-codes.ts";
+import { readAll } from "./input.ts";
 
 /** A path that is not on the peer yet; a folder with a slash at its end stands for names in it. Odd bytes as rsync prints them. */
 export interface DirtyPath { readonly path: string; readonly since: WallTime }
@@ -33,7 +34,7 @@ const told = (job: string): string => `${STATE}/mirror/told/${job}.json`;
 
 /** Takes the owner's word for its ledger, if it is one. */
 export async function takeTold(job: string, epoch: number, input: Readable): Promise<{ readonly code: 0; readonly answer: null } | { readonly code: number; readonly because: string }> {
-  const ledger = parseLedger(await upTo(input, LARGEST));
+  const ledger = parseLedger((await readAll(input, LARGEST))?.toString("utf8") ?? "");
   if (ledger === null) return { code: RECEIVE_EXIT.forbidden, because: "that is no ledger" };
   mkdirSync(`${STATE}/mirror/told`, { recursive: true, mode: 0o700 });
   writeDurably(told(job), `${JSON.stringify({ ...ledger, epoch, heard: Date.now() } satisfies Told)}\n`);
@@ -66,14 +67,3 @@ export function parseLedger(text: string): Ledger | null {
 }
 
 const isTime = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
-
-async function upTo(input: Readable, most: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of input) {
-    size += (chunk as Buffer).length;
-    if (size > most) return "";
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}

@@ -13,12 +13,13 @@ export interface Load { readonly load: string; readonly changes: number; readonl
 export interface MirrorResult { readonly files: number; readonly by: string | null; readonly live_after_s: number; readonly loads: readonly Load[]; readonly processes: readonly { readonly name: string; readonly rss_mb: number; readonly idle_cpu_percent: number }[]; readonly wrong: readonly string[] }
 
 const PER_FOLDER = 20;
+const BURST = 1000;
 const LOOK_MS = 2;
 const PATIENCE_MS = 60_000;
 const IDLE_S = 10;
 
 export async function mirrorBench({ files, seconds, watch }: MirrorOptions, tell: (line: string) => void): Promise<MirrorResult> {
-  const pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\nmax_delete = 100000\nmax_delete_percent = 100\nwatch = ${watch}\n`);
+  const pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\nmax_delete = 100000\nmax_delete_percent = 100\nwatch = ${watch}\n`, { oneMount: true });
   const [here, there] = [`${pair.data}/www`, `${pair.dataTwo}/www`];
   makeTree(here, files);
   tell(`${files} files made`);
@@ -40,7 +41,7 @@ export async function mirrorBench({ files, seconds, watch }: MirrorOptions, tell
     await take("1 write a second", () => writes(here, there, seconds, 1000));
     await take("20 writes a second", () => writes(here, there, seconds * 20, 50));
     await take("burst of 1000 new files", async () => [await burst(here, there)]);
-    await take("rename of a folder of 1000", async () => { renameSync(`${here}/burst`, `${here}/moved`); const at = performance.now(); await until(() => !existsSync(`${there}/burst`) && count(`${there}/moved`) === 1000); return [performance.now() - at]; });
+    await take("rename of a folder of 1000", async () => { renameSync(`${here}/burst`, `${here}/moved`); const at = performance.now(); await until(() => !existsSync(`${there}/burst`), complete(`${there}/moved`)); return [performance.now() - at]; });
     await take("deletion of a folder of 1000", async () => { rmSync(`${here}/moved`, { recursive: true }); const at = performance.now(); await until(() => !existsSync(`${there}/moved`)); return [performance.now() - at]; });
     return { files, by, live_after_s: liveAfter, loads, processes: await idle(pair), wrong };
   } finally {
@@ -83,20 +84,25 @@ async function writes(here: string, there: string, total: number, every: number)
 }
 
 async function burst(here: string, there: string): Promise<number> {
-  for (let n = 0; n < 1000; n += 1) {
+  for (let n = 0; n < BURST; n += 1) {
     if (n % PER_FOLDER === 0) mkdirSync(`${here}/burst/${n / PER_FOLDER}`, { recursive: true });
     writeFileSync(`${here}/burst/${Math.floor(n / PER_FOLDER)}/${n}`, "x".repeat(9000));
   }
   const at = performance.now();
-  await until(() => count(`${there}/burst`) === 1000);
+  await until(complete(`${there}/burst`));
   return performance.now() - at;
 }
 
-/** Files two levels below, whole ones: rsync's temporary names begin with a dot. */
-function count(folder: string): number {
-  if (!existsSync(folder)) return 0;
-  return readdirSync(folder, { recursive: true }).filter((name) => /\/\d+$/.test(String(name))).length;
+/** Are all files of a burst there, whole ones? rsync's temporary names begin with a dot. What was complete is not looked at again: looking costs too. */
+function complete(folder: string): () => boolean {
+  let at = 0;
+  return () => {
+    while (at < BURST / PER_FOLDER && names(`${folder}/${at}`).filter((name) => /^\d+$/.test(name)).length === PER_FOLDER) at += 1;
+    return at === BURST / PER_FOLDER;
+  };
 }
+
+const names = (folder: string): readonly string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
 function same(path: string, content: string): boolean {
   try {
@@ -106,8 +112,8 @@ function same(path: string, content: string): boolean {
   }
 }
 
-async function until(so: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + PATIENCE_MS; !so(); await sleep(LOOK_MS)) if (performance.now() > deadline) return;
+async function until(...all: readonly (() => boolean)[]): Promise<void> {
+  for (const deadline = performance.now() + PATIENCE_MS; !all.every((so) => so()); await sleep(LOOK_MS)) if (performance.now() > deadline) return;
 }
 
 /** The mirror's own processes on both nodes, over ten quiet seconds. */

@@ -9,6 +9,8 @@ import { addDirt, addLine, cleanBefore, cleanLine, cleanSent, EXTENTS, readLines
 import type { DirtyPaths, Extent } from "../../mirror/dirty.ts";
 import { frame, FrameReader, LARGEST } from "../../mirror/frames.ts";
 import { Lags } from "../../mirror/live-state.ts";
+import { topmost } from "../../mirror/live-push.ts";
+import { Rest } from "../../mirror/rest.ts";
 import { parseServerWords, serverArgs } from "../../mirror/rsync-args.ts";
 import { parseLedger } from "../../mirror/told.ts";
 import { Versions } from "../../mirror/versions.ts";
@@ -140,3 +142,26 @@ test("lags are those of the last thousand changes", () => {
   for (let n = 1; n <= 1100; n += 1) lags.add(n);
   assert.deepEqual(lags.summary(), { changes: 1100, p50: 601, p99: 1091, max: 1100 });
 });
+
+describe("what rests", () => {
+  test("what is new goes at once, however long the batch before it took", () => {
+    const rest = new Rest();
+    rest.sent(["/a", "/b"], 5000, 10_000);
+    rest.sent(["/c"], 5000, 15_000);
+    assert.ok(["/a", "/b", "/c", "/d"].every((path) => rest.until(path) <= 15_000));
+  });
+  test("what is in every long batch takes no more than a third of the time", () => {
+    const rest = new Rest();
+    let [now, busy] = [0, 0];
+    for (let n = 0; n < 100; n += 1) { now = Math.max(now, rest.until("/log")) + 800; busy += 800; rest.sent(["/log"], 800, now); }
+    assert.ok(busy / now < 0.35, `${busy / now}`);
+  });
+  test("short batches hold up nothing", () => {
+    const rest = new Rest();
+    for (let now = 100; now < 10_000; now += 100) rest.sent(["/log"], 100, now);
+    assert.ok(rest.until("/log") <= 0);
+  });
+});
+
+test("of what is to be deleted, the folders that go as a whole", () =>
+  assert.deepEqual(topmost(["a/b/c", "a/b/", "a-x/", "a/", "d", "e/f/", "e/f/g/"]), ["a-x", "a", "e/f"]));

@@ -18,7 +18,7 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
   let mirror: Daemon;
 
   before(async () => {
-    pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\npath[] = ${data}/one.conf\nexclude = *.tmp\nmax_delete = 100\nmax_delete_percent = 90\nwatch = ${watcher}\n`);
+    pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\npath[] = ${data}/one.conf\nexclude = *.tmp\nmax_delete = 100\nmax_delete_percent = 90\nwatch = ${watcher}\n`, { oneMount: true });
     here = `${pair.data}/www`;
     there = `${pair.dataTwo}/www`;
     mkdirSync(`${here}/d/e`, { recursive: true });
@@ -86,6 +86,22 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
     writeFileSync(`${here}/site/in/index`, "newer");
     await arrives("site/in/index", "newer");
     await same();
+  });
+
+  test("a folder with much in it that is renamed and deleted is set aside as it was, and kept", async () => {
+    for (let n = 0; n < 12; n += 1) { mkdirSync(`${here}/full/${n}`, { recursive: true }); writeFileSync(`${here}/full/${n}/file`, `${n}`); }
+    symlinkSync("../../page", `${here}/full/0/link`);
+    await arrives("full/11/file", "11");
+    await same();
+    renameSync(`${here}/full`, `${here}/fuller`);
+    await arrives("fuller/11/file", "11");
+    await gone("full");
+    await same();
+    rmSync(`${here}/fuller`, { recursive: true });
+    await gone("fuller");
+    await same();
+    const kept = readdirSync(`${pair.two.root}/backups/www`).filter((name) => existsSync(`${pair.two.root}/backups/www/${name}${here}/fuller/7/file`));
+    assert.equal(kept.length, 1, "one dated directory has it");
   });
 
   testOnce("the first version that is replaced is kept, however often it is written after that", async () => {

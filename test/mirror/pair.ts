@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { execFile } from "node:child_process";
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { IdentityRecord, IdentitySummary, Index, JournalRecord, Role } from "../../clusterd/core/model.ts";
@@ -113,10 +113,11 @@ export class Pair {
   get data(): string { return join(this.home, "data"); }
   get dataTwo(): string { return join(this.home, "data-of-serv2"); }
 
-  static async make(mirrorSection: (data: string) => string): Promise<Pair> {
+  /** `oneMount`: serv2's dated directories are on the same mount as its trees, as on a server with one disk. */
+  static async make(mirrorSection: (data: string) => string, { oneMount = false } = {}): Promise<Pair> {
     const pair = new Pair(mkdtempSync("/tmp/cm-"), await ownNetwork());
     try {
-      await pair.#setUp(mirrorSection);
+      await pair.#setUp(mirrorSection, oneMount);
     } catch (error) {
       await pair.close();
       throw error;
@@ -124,11 +125,20 @@ export class Pair {
     return pair;
   }
 
-  async #setUp(mirrorSection: (data: string) => string): Promise<void> {
+  async #setUp(mirrorSection: (data: string) => string, oneMount: boolean): Promise<void> {
     for (const folder of [this.data, this.dataTwo, join(this.home, "etc/serv1"), join(this.home, "etc/serv2")]) mkdirSync(folder, { recursive: true });
+    if (oneMount) this.#backupsBesideTrees();
     this.#configuration(mirrorSection(this.data));
     await this.#startSshd();
     for (const node of [this.one, this.two]) { await node.journal(12, 0); await node.serve(); }
+  }
+
+  #backupsBesideTrees(): void {
+    const [theirs, real] = [join(this.data, ".backups"), join(this.dataTwo, ".backups")];
+    rmdirSync(this.two.env["CLUSTERD_BACKUPS"] ?? "");
+    mkdirSync(real, { mode: 0o700 });
+    for (const name of [theirs, join(this.two.root, "backups")]) symlinkSync(real, name); // as seen from here
+    this.two.env["CLUSTERD_BACKUPS"] = theirs;
   }
 
   #configuration(section: string): void {
