@@ -29,6 +29,7 @@ const VERBS: Record<string, (world: World, words: readonly string[]) => void> = 
   /** cut LINK [FROM]: both ways, or only what FROM sends. */
   cut: (world, [link, from]) => setLoss(world, link, from, 1),
   mend: (world, [link, from]) => setLoss(world, link, from, 0),
+  firewall: (world, [how]) => { world.net.filtered = how === "drops"; },
   /** references NODE COUNT: how many this node reaches. */
   references: (world, [node, count]) => { world.net.references[nodeOf(node)] = Number(count); },
   /** fence NODE works|fails: the one with which NODE switches the other off. */

@@ -26,6 +26,8 @@ export interface Net {
   /** How many of the three reference hosts host i reaches, and how long their answers take on top. */
   readonly references: [number, number];
   readonly slowAnswers: [number, number];
+  /** Heartbeats are dropped on every link, by a firewall; all else passes. */
+  filtered: boolean;
   /** Loss between host i and the witness, each way. */
   readonly witness: [number, number];
 }
@@ -33,7 +35,7 @@ export interface Net {
 export const newNet = (): Net => ({
   loss: { private: [0, 0], lan: [0, 0], serial: [1, 1] },
   trouble: { private: [NO_TROUBLE, NO_TROUBLE], lan: [NO_TROUBLE, NO_TROUBLE], serial: [NO_TROUBLE, NO_TROUBLE] },
-  delay: 0.2, references: [3, 3], slowAnswers: [0, 0], witness: [0, 0],
+  delay: 0.2, filtered: false, references: [3, 3], slowAnswers: [0, 0], witness: [0, 0],
 });
 
 /** Can anything come through from this host in time? What comes later than `patience` is no word passed. */

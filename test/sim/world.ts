@@ -416,7 +416,8 @@ export class World {
     const beat: Heartbeat = beatOf(host.state, seq, this.now + host.wallOffset);
     this.watcher.sent?.(host, beat);
     const { index } = host;
-    const { loss, trouble } = this.net;
+    const { loss, trouble, filtered } = this.net;
+    if (filtered) return;
     this.#carry(host, "private", beat, loss.private[index], trouble.private[index]);
     this.#carry(host, "lan", beat, loss.lan[index], trouble.lan[index]);
     if (loss.serial[index] < 1) this.#onLine(host, beat, loss.serial[index], trouble.serial[index]);

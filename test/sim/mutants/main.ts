@@ -1,9 +1,10 @@
 // npm run sim -- mutants: would simulator and exploration notice a bug? Each seeded bug of list.ts in a copy of the core, one at a time.
+// What they do not notice is put before the core's own tests and stories.
 //
 // Exit: 0 every mutant was found, or is known to survive for the reason in the list; 1 one survived unexplained; 2 wrong usage, or a mutant whose text is no longer in the source.
 
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -16,12 +17,14 @@ const HELP = `npm run sim -- mutants [--only NAME,NAME…] [--episodes N] [--sta
   --states N      states explored at most where episodes find nothing, with one and with two faults (60000)`;
 
 const TOP = join(import.meta.dirname, "../../..");
+/** What knows the core by cases: asked about the mutants that neither episodes nor exploration have found. */
+const TESTS = ["test/clusterd/core", "test/scenarios"];
 /** A judge that takes longer than this hangs in its mutant: nothing else in it is unbounded. */
 const PATIENCE = 300_000;
 
 export interface Judged extends Omit<Verdict, "by"> {
   readonly name: string;
-  readonly by: Verdict["by"] | "no end";
+  readonly by: Verdict["by"] | "tests" | "no end";
   readonly seconds: number;
 }
 
@@ -37,7 +40,7 @@ const coreFile = (top: string, file: string): string => join(top, "clusterd/core
 /** A copy of what the judge needs, for the mutants of one run. */
 function workplace(): string {
   const top = mkdtempSync(join(tmpdir(), "clusterd-mutants-"));
-  for (const part of ["clusterd", "test/sim", "package.json"]) cpSync(join(TOP, part), join(top, part), { recursive: true });
+  for (const part of ["clusterd", "test/sim", ...TESTS, "package.json"]) cpSync(join(TOP, part), join(top, part), { recursive: true });
   symlinkSync(join(TOP, "node_modules"), join(top, "node_modules"));
   return top;
 }
@@ -56,10 +59,22 @@ async function judge(top: string, mutant: Mutant, { episodes, states }: { episod
           else resolve(JSON.parse(stdout) as Verdict);
         });
     });
+    const failed = verdict?.by === null ? await failingTest(top) : null;
+    if (failed !== null) return { name: mutant.name, by: "tests", after: 1, rule: failed, seconds: (performance.now() - began) / 1000 };
     return { name: mutant.name, ...(verdict ?? { by: "no end", after: 0, rule: `a judge took more than ${PATIENCE / 1000} s` }), seconds: (performance.now() - began) / 1000 };
   } finally {
     writeFileSync(path, text);
   }
+}
+
+/** The first of the core's tests and stories that does not pass, or null. */
+async function failingTest(top: string): Promise<string | null> {
+  const files = TESTS.flatMap((folder) => readdirSync(join(top, folder)).filter((name) => name.endsWith(".test.ts")).map((name) => join(top, folder, name)));
+  const { NODE_TEST_CONTEXT: _ours, ...env } = process.env;
+  return new Promise((resolve) => {
+    execFile(process.execPath, [...process.execArgv, "--test", "--test-reporter=tap", ...files], { timeout: PATIENCE, killSignal: "SIGKILL", env, maxBuffer: 1 << 26 },
+      (error, stdout) => { resolve(error === null ? null : /^not ok \d+ - (.*)$/m.exec(stdout)?.[1] ?? "the tests end early"); });
+  });
 }
 
 /** The mutants of these names, judged one after the other. */
@@ -80,7 +95,7 @@ export async function judgeAll(mutants: readonly Mutant[], bounds: { episodes: n
 }
 
 const lineOf = ({ name, by, after, rule }: Judged): string =>
-  `${name.padEnd(28)} ${by === null ? "SURVIVES" : by === "no end" ? "no end" : by === "episodes" ? `episode ${after}` : `${after} states`}`.padEnd(46) + ` ${rule.slice(0, 110)}`;
+  `${name.padEnd(28)} ${by === null ? "SURVIVES" : by === "no end" ? "no end" : by === "episodes" ? `episode ${after}` : by === "tests" ? "a test" : `${after} states`}`.padEnd(46) + ` ${rule.slice(0, 110)}`;
 
 export async function mutantsCommand(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: {
@@ -112,7 +127,7 @@ function report(judged: readonly Judged[], json: boolean): number {
   if (json) console.log(JSON.stringify({ total: judged.length, killed: killed.length, survivors }));
   else {
     const count = (by: Judged["by"]): number => judged.filter((each) => each.by === by).length;
-    console.log(`${judged.length} mutants: ${killed.length} found (${count("episodes")} by episodes, ${count("exploration")} by exploration, ${count("no end")} never end), ${survivors.length} survive`);
+    console.log(`${judged.length} mutants: ${killed.length} found (${count("episodes")} by episodes, ${count("exploration")} by exploration, ${count("tests")} by the core's own tests, ${count("no end")} never end), ${survivors.length} survive`);
     for (const { name, because } of survivors) console.log(`survives: ${name}: ${because ?? "UNEXPLAINED: a checker is missing"}`);
     for (const { name } of surprises) console.log(`found although the list says that it survives: ${name}`);
   }
