@@ -50,7 +50,7 @@ export async function askSntp(server: string, { port = 123, timeout = 2000 }: { 
 }
 
 /** Null for what is no answer to our question: it is passed over, and the true answer may still come. */
-function readAnswer(answer: Buffer, question: Buffer, t1: WallTime, t4: WallTime): SntpAnswer | null {
+export function readAnswer(answer: Buffer, question: Buffer, t1: WallTime, t4: WallTime): SntpAnswer | null {
   if (answer.length < SIZE || (answer[0]! & 7) !== 4 || !answer.subarray(24, 32).equals(question.subarray(40, 48))) return null;
   const stratum = answer[1]!;
   if (stratum === 0) return { ok: false, reason: `refuses to answer (${answer.toString("latin1", 12, 16).replace(/[^A-Z]/g, "?")})` };
