@@ -23,6 +23,8 @@ import { lastGood, readReceived, readReport } from "./report.ts";
 import type { RunReport } from "./report.ts";
 import { runJob } from "./run.ts";
 import { leftTo } from "./scheduler.ts";
+import { addScrub } from "./scrub/commands.ts";
+import { readScrub } from "./scrub/state.ts";
 import { findJob, settings } from "./settings.ts";
 import { ledgerText, progressLine, runText, statusText } from "./text.ts";
 import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
@@ -125,7 +127,7 @@ program.command("list").description("the jobs and their paths").option("--json",
 
 program.command("status").description("each job's last good run, how its changes travel, and what stands in the way of the next run").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {
-    const rows = config.jobs.map(({ name, home }) => ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name) }));
+    const rows = config.jobs.map(({ name, home }) => ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), scrub: readScrub(name) }));
     say(flags.json ? JSON.stringify({ version: 1, ok: true, jobs: rows }) : statusText(rows, Date.now()));
   }));
 
@@ -169,6 +171,7 @@ program.command("mark <job>").description("say that the trees of a job are compl
   }));
 
 addHistory(program, { say, fail, configured, withJob });
+addScrub(program, { say, fail, configured, withJob });
 
 program.command("setup-keys").description("make this node's mirror key, and print what the peer needs to accept it").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured(async (config) => {

@@ -11,6 +11,7 @@ export const EXIT = {
   unreachable: 7,
   incomplete: 8,
   peerRefused: 9,
+  differs: 10,
 } as const;
 
 /** The receiving side: what a forced command answers. rsync itself never sees these unless the push is accepted. */
@@ -37,6 +38,7 @@ export const EXIT_MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.unreachable, "the peer cannot be reached on any link"],
   [EXIT.incomplete, "rsync did not carry everything over (its codes 23, 24, 30 …)"],
   [EXIT.peerRefused, "the peer refused: its reason is printed"],
+  [EXIT.differs, "a scrub found files of equal size and time whose content differs"],
 ];
 
 export const exitHelp = (): string => `\nExit codes:\n${EXIT_MEANINGS.map(([code, text]) => `  ${code}  ${text}`).join("\n")}\n`;

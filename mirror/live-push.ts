@@ -4,22 +4,18 @@
 // what, the limits of deletion judge it together with all live deletions since the last full run, and then exactly so many are allowed:
 // whole folders are set aside by the receiver at one stroke (receive-aside.ts), the rest is rsync's, and so is the last word.
 
-import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BACKUPS } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
 import { look, toBatch } from "./batch.ts";
-import { backupDir, entryBackupDir } from "./backup-names.ts";
 import type { RunId } from "./backup-names.ts";
 import type { Dirt } from "./dirty.ts";
 import { mayDelete, mayRun, maySend } from "./gate.ts";
 import type { Deletions } from "./gate.ts";
+import { latin1, pushListed } from "./listed.ts";
 import { readReport } from "./report.ts";
 import { DELETIONS_STOPPED } from "./rsync-outcome.ts";
-import { REMOTE_PATH, senderOptions } from "./rsync-args.ts";
-import { rsync, THROUGH } from "./rsync.ts";
 import type { RsyncResult } from "./rsync.ts";
 import type { Session } from "./session.ts";
 import { carriesConfiguration, entryKey } from "./settings.ts";
@@ -75,7 +71,6 @@ export async function pushLive(context: LiveContext, dirty: ReadonlyMap<string, 
   return { kind: "sent", left, held, linked }; // what belongs to no entry any more (another configuration) is nobody's
 }
 
-const latin1 = (path: string): string => Buffer.from(path).toString("latin1");
 const belongs = (entry: Entry, path: string): boolean => entry.kind === "file" ? path === latin1(entry.path) : `${path}/`.startsWith(latin1(entry.path));
 
 async function pushTree(context: LiveContext, entry: Entry, dirty: ReadonlyMap<string, Dirt>): Promise<Pushed> {
@@ -183,19 +178,9 @@ async function pushFile(context: LiveContext, entry: Entry): Promise<Pushed> {
 
 const SENT: Pushed = { kind: "sent", left: new Set(), held: null, linked: false };
 
-function call({ config: _config, job, status, session, since }: LiveContext, entry: Entry, run: RunId, { dryRun, maxDelete }: { dryRun: boolean; maxDelete: number }, names: readonly string[] | null): Promise<RsyncResult> {
-  const kept = entryBackupDir(backupDir(BACKUPS, job.name, run, "live"), entry);
-  const epoch = status.core.identities[job.home].epoch;
-  const args = [
-    ...senderOptions({ kind: entry.kind, dryRun, fsync: false, backupDir: kept, maxDelete, listed: names !== null }, job.exclude),
-    "-e", THROUGH, `--rsync-path=clusterd-mirror v1 push ${job.name} ${epoch} ${run} ${entryKey(entry)} live`,
-    names === null ? `./${basename(entry.path)}` : "./", `peer:${REMOTE_PATH}`,
-  ];
-  return rsync(args, {
-    cwd: names === null ? dirname(entry.path) : entry.path, timeout: Math.min(job.timeout, LONGEST), session,
-    onNew: (name) => { if (since.created.size < MOST_CREATED) since.created.add(entry.path + name); },
-    ...(names === null ? {} : { input: Buffer.from(names.map((name) => `${name}\0`).join(""), "latin1") }),
-  });
+function call({ job, status, session, since }: LiveContext, entry: Entry, run: RunId, { dryRun, maxDelete }: { dryRun: boolean; maxDelete: number }, names: readonly string[] | null): Promise<RsyncResult> {
+  const way = { job, session, epoch: status.core.identities[job.home].epoch, timeout: Math.min(job.timeout, LONGEST) };
+  return pushListed(way, entry, { run, dryRun, maxDelete }, names, (name) => { if (since.created.size < MOST_CREATED) since.created.add(entry.path + name); });
 }
 
 /** Null when it went well. A file that vanished under rsync has been heard of, and comes again. */

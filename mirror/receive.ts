@@ -125,9 +125,10 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
   if (!words.ok) return refuse(RECEIVE_EXIT.forbidden, words.because);
   if (words.request.deletes !== (entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "deleting belongs to trees, and to every tree");
   if (words.request.listed !== (request.kind === "live" && entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "listed paths belong to live runs of trees, and to every one");
+  if (words.request.checksum && request.kind !== "live") return refuse(RECEIVE_EXIT.forbidden, "comparing by checksum belongs to listed paths");
   const found = look(job, entry);
   if ("refused" in found) return refuse(RECEIVE_EXIT.tree, found.refused);
-  return receiving(job, request, entry, async (dir) => {
+  const go = async (dir: string): Promise<Outcome> => {
     const kept = entryBackupDir(dir, entry);
     if (!words.request.dryRun) noteBegun(job.name, request.run);
     const target = makeReady(entry, kept, words.request.dryRun);
@@ -138,12 +139,14 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
         const still = await judge(config, job, request.epoch, false);
         return still.go ? null : still.because;
       }, wire);
-      if (request.kind === "live") { removeEmpty(backupDir(BACKUPS, job.name, request.run, request.kind)); if (code === 0) noteEnded(job.name, request.run); }
+      if (request.kind === "live" && !words.request.dryRun) { removeEmpty(backupDir(BACKUPS, job.name, request.run, request.kind)); if (code === 0) noteEnded(job.name, request.run); }
       return code === 0 ? { code, answer: null } : { code, because: "" };
     } finally {
       closeSync(folder);
     }
-  });
+  };
+  // A comparison writes nothing and may take long: live changes go on beside it.
+  return words.request.dryRun && words.request.checksum ? go(backupDir(BACKUPS, job.name, request.run, request.kind)) : receiving(job, request, entry, go);
 }
 
 /** One at a time for each job, with a dated directory and the marks that tell our own writing from a person's. */

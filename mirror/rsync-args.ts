@@ -33,12 +33,15 @@ export interface Push {
   /** Only the paths on standard input, each ended by a zero byte: one that is gone is deleted there, one that ends in a slash is a folder
    *  whose names are compared (not what is deeper). */
   readonly listed?: boolean;
+  /** Contents are compared by checksum, whatever size and time say: a scrub. */
+  readonly checksum?: boolean;
 }
 
 /** Sender: options only, without -e, --rsync-path, source and target. */
 export function senderOptions(push: Push, exclude: readonly string[]): readonly string[] {
   return [
     ...(push.dryRun ? ["--dry-run"] : []),
+    ...(push.checksum === true ? ["--checksum"] : []),
     "-aHAXS", "--numeric-ids", "--modify-window=-1", `--timeout=${IO_TIMEOUT}`, `--partial-dir=${PARTIAL_DIR}`,
     "--backup", `--backup-dir=${push.backupDir}`,
     ...(push.kind === "tree" ? ["--delete-delay", `--max-delete=${push.maxDelete}`] : []),
@@ -51,7 +54,7 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
 }
 
 /** What the words of a remote half mean, as far as they may differ from run to run. */
-export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly listed: boolean; readonly capabilities: string }
+export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly listed: boolean; readonly checksum: boolean; readonly capabilities: string }
 export type ParsedServer = { readonly ok: true; readonly request: ServerRequest } | { readonly ok: false; readonly because: string };
 
 /** -aHAXS --backup as rsync spells it for its remote half. */
@@ -111,15 +114,15 @@ function split(word: string): readonly [string, string | null] {
   return cut < 0 ? [word, null] : [word.slice(0, cut), word.slice(cut + 1)];
 }
 
-/** The joined letters: exactly ours, perhaps n (dry run) or v; from e on it is the sender's capabilities. */
-function judgeLetters(joined: string, ours: string): { readonly dryRun: boolean; readonly capabilities: string } | null {
+/** The joined letters: exactly ours, perhaps n (dry run), c (checksum) or v; from e on it is the sender's capabilities. */
+function judgeLetters(joined: string, ours: string): { readonly dryRun: boolean; readonly checksum: boolean; readonly capabilities: string } | null {
   const cut = joined.indexOf("e");
   if (cut < 0) return null;
   const letters = [...joined.slice(0, cut)];
   const capabilities = joined.slice(cut);
-  const dryRun = letters.includes("n");
-  const plain = letters.filter((letter) => letter !== "n" && letter !== "v").sort().join("");
-  return plain === [...ours].sort().join("") && /^e\.[A-Za-z]{0,20}$/.test(capabilities) ? { dryRun, capabilities } : null;
+  const [dryRun, checksum] = [letters.includes("n"), letters.includes("c")];
+  const plain = letters.filter((letter) => !["n", "c", "v"].includes(letter)).sort().join("");
+  return plain === [...ours].sort().join("") && /^e\.[A-Za-z]{0,20}$/.test(capabilities) ? { dryRun, checksum, capabilities } : null;
 }
 
 const show = (word: string): string => JSON.stringify(word.slice(0, 60));
@@ -127,7 +130,7 @@ const show = (word: string): string => JSON.stringify(word.slice(0, 60));
 /** Receiver: what is really run, all of it ours but for the numbers and switches in `request`. */
 export function serverArgs(request: ServerRequest, target: { readonly path: string; readonly kind: "tree" | "file"; readonly backupDir: string }): readonly string[] {
   return [
-    "--server", `-${request.dryRun ? "n" : ""}${request.listed ? LISTED_LETTERS : LETTERS}${request.capabilities}`,
+    "--server", `-${request.dryRun ? "n" : ""}${request.checksum ? "c" : ""}${request.listed ? LISTED_LETTERS : LETTERS}${request.capabilities}`,
     ...(request.listed ? ["--no-r", "--delete-missing-args"] : []),
     "--log-format=%i", `--timeout=${IO_TIMEOUT}`, "--backup-dir", target.backupDir,
     ...(target.kind === "tree" ? ["--delete-delay", request.maxDelete === 0 ? "--max-delete=-1" : `--max-delete=${request.maxDelete}`] : []),

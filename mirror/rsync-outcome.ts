@@ -15,6 +15,8 @@ export interface Counts {
   readonly deleted: readonly string[];
   /** Files that were there with other content and have been replaced. */
   readonly replaced: readonly string[];
+  /** Of a comparison by checksum: files of equal size and time whose content differs. */
+  readonly rotten: readonly string[];
 }
 
 export interface Progress { readonly bytes: number; readonly percent: number; readonly rate: string; readonly left: string }
@@ -33,6 +35,7 @@ export class OutputReader {
   #changed = 0;
   #deleted: string[] = [];
   #replaced: string[] = [];
+  #rotten: string[] = [];
   readonly #onProgress: (progress: Progress) => void;
   readonly #onNew: (name: string) => void;
 
@@ -54,7 +57,7 @@ export class OutputReader {
     const count = (name: string): number => this.#statistics.get(name) ?? 0;
     return {
       files: count("Number of files"), transferred: count("Number of regular files transferred"), bytes: count("Total transferred file size"),
-      changed: this.#changed, deleted: this.#deleted, replaced: this.#replaced,
+      changed: this.#changed, deleted: this.#deleted, replaced: this.#replaced, rotten: this.#rotten,
     };
   }
 
@@ -70,6 +73,7 @@ export class OutputReader {
 
   #item(change: string, name: string): void {
     this.#changed += 1;
+    if (change.startsWith("<fc..")) this.#rotten.push(name);
     if (change.startsWith("*deleting")) this.#deleted.push(name.trimStart());
     else if (change.endsWith("+++++++++")) this.#onNew(name);
     else if (change.startsWith("<f")) this.#replaced.push(name);

@@ -3,23 +3,20 @@
 // Every way out is a RunReport. Nothing is written anywhere before the dry run has counted the deletions; nothing counts as
 // mirrored before the peer has confirmed, after the last byte, that this node was still the owner (commit).
 
-import { accessSync } from "node:fs";
 import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Duration } from "../clusterd/base/time.ts";
 import { reasonOf } from "../clusterd/base/errors.ts";
-import { askDaemon } from "../clusterd/status/control-client.ts";
-import type { NodeStatus } from "../clusterd/status/control.ts";
 import { newRunId } from "./backup-names.ts";
 import type { RunKind, RunId } from "./backup-names.ts";
 import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
-import { deletionLimit, hashOf, mayDelete, mayFill, mayRun, maySend, mayUseRsync, mayWrite } from "./gate.ts";
+import { deletionLimit, hashOf, mayDelete, mayFill, maySend, mayUseRsync, mayWrite } from "./gate.ts";
 import type { Deletions, PeerTree } from "./gate.ts";
 import { hook } from "./hooks.ts";
-import { candidateLinks, chooseLink } from "./links.ts";
 import type { Link } from "./links.ts";
 import { jobLock, sendLock, whenFree } from "./lock.ts";
 import type { Lock } from "./lock.ts";
+import { insist, lookHere, mustOwn, mustReach, Stop } from "./must.ts";
 import { planRun } from "./plan.ts";
 import type { Step } from "./plan.ts";
 import { installedRsync } from "./receive-rsync.ts";
@@ -28,11 +25,11 @@ import { readReport } from "./report.ts";
 import type { EntryReport, RunReport } from "./report.ts";
 import { rsync } from "./rsync.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
-import { carriesConfiguration, entryKey } from "./settings.ts";
+import { entryKey } from "./settings.ts";
 import { Session } from "./session.ts";
 import { remoteShell } from "./ssh.ts";
 import type { Peer } from "./ssh.ts";
-import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
+import { lookAtTree, rememberTrees } from "./tree.ts";
 import type { Kept } from "./kept.ts";
 
 export interface RunOptions {
@@ -49,17 +46,6 @@ export interface RunOptions {
 
 /** The report, and what a person may want to see of the dry run. */
 export interface RunResult { readonly report: RunReport; readonly deletions: readonly string[]; readonly approvalHash: string | null }
-
-/** Thrown inside this file only, so that each step reads straight; runJob() turns it into the report. */
-class Stop extends Error {
-  readonly result: RunReport["result"];
-  readonly code: number;
-  constructor(result: RunReport["result"], code: number, because: string) {
-    super(because);
-    this.result = result;
-    this.code = code;
-  }
-}
 
 const REQUEST_TIMEOUT = 15_000;
 const LIVE_PATIENCE = 60_000;
@@ -108,7 +94,7 @@ interface Found {
 
 async function carryOut(config: Config, job: JobConfig, run: RunId, options: RunOptions, found: Found): Promise<string> {
   const deadline = Math.min(options.until ?? Infinity, Date.now() + job.timeout);
-  const status = await mustOwn(config, job, options);
+  const status = await mustOwn(config, job, options.kind);
   found.epoch = status.core.identities[job.home].epoch;
   lookHere(job, options.dryRun);
   found.link = await mustReach(config, status);
@@ -158,39 +144,7 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
   return describe(found.entries);
 }
 
-async function mustOwn(config: Config, job: JobConfig, { kind }: RunOptions): Promise<NodeStatus> {
-  const answer = await askDaemon({ ask: "status" });
-  if (!answer.ok || answer.status === undefined) throw new Stop("refused", EXIT.notOwner, `nobody can say who owns ${config.nodes[job.home].name}: ${answer.text}`);
-  const { status } = answer;
-  insist(mayRun({ status, home: job.home, kind, offsetLimit: config.cluster.offsetLimit, carriesConfiguration: carriesConfiguration(job) }));
-  return status;
-}
-
 const treesOf = (job: JobConfig) => job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => lookAtTree(path, job.name));
-
-/** Every entry of the job is really here; a tree that is mirrored for the first time gets its marker. */
-function lookHere(job: JobConfig, dryRun: boolean): void {
-  for (const { kind, path } of job.entries) {
-    if (kind === "file") { mustBeReadable(path); continue; }
-    const verdict = maySend(lookAtTree(path, job.name), job.name);
-    if (verdict.go === "first") { if (!dryRun) markTree(path, job.name); } else insist(verdict);
-  }
-}
-
-function mustBeReadable(path: string): void {
-  try {
-    accessSync(path);
-  } catch (error) {
-    throw new Stop("refused", EXIT.refused, `${path}: ${reasonOf(error)}: nothing to mirror, and the peer's copy stays as it is`);
-  }
-}
-
-async function mustReach(config: Config, status: NodeStatus): Promise<Link> {
-  const links = candidateLinks(config, status);
-  const link = await chooseLink(links, config.cluster.sshPort);
-  if (link !== null) return link;
-  throw new Stop("unreachable", EXIT.unreachable, `no sshd answers at ${links.map(({ address }) => address).join(", ")}, port ${config.cluster.sshPort}`);
-}
 
 /** The peer's answer to one request, or Stop. What the peer has not heard yet it may know in a moment: three tries. */
 async function request(session: Session, words: readonly string[], timeout: Duration): Promise<string> {
@@ -256,10 +210,6 @@ function left(deadline: number): Duration {
   const rest = deadline - Date.now();
   if (rest <= 0) throw new Stop("incomplete", EXIT.incomplete, "the time for this run is over");
   return rest;
-}
-
-function insist(verdict: { readonly go: true | "first" } | { readonly go: false; readonly code: number; readonly because: string }, result: RunReport["result"] = "refused"): void {
-  if (verdict.go === false) throw new Stop(result, verdict.code, verdict.because);
 }
 
 const entryReport = (step: Step, counts: Counts): EntryReport =>

@@ -6,6 +6,8 @@ import type { JobLedger } from "./ledger.ts";
 import type { LiveNow } from "./live-state.ts";
 import type { Ledger } from "./told.ts";
 import type { Progress } from "./rsync-outcome.ts";
+import type { ScrubState } from "./scrub/state.ts";
+import { scrubText } from "./scrub/text.ts";
 import type { JobReport, Received, RunReport } from "./report.ts";
 
 export function runText(job: string, report: RunReport): string {
@@ -27,14 +29,19 @@ export function progressLine(path: string, { percent, rate, left }: Progress, co
   return `${path} [${"#".repeat(full)}${".".repeat(width - full)}] ${String(percent).padStart(3)} % ${rate} ${left}`.slice(0, columns - 1);
 }
 
-export function statusText(rows: readonly { readonly job: string; readonly owner: string; readonly report: JobReport | null; readonly received: Received | null; readonly lastGood: WallTime | null; readonly live: LiveNow | null }[], now: WallTime): string {
+export interface StatusRow {
+  readonly job: string; readonly owner: string; readonly report: JobReport | null; readonly received: Received | null; readonly lastGood: WallTime | null; readonly live: LiveNow | null; readonly scrub?: ScrubState;
+}
+
+export function statusText(rows: readonly StatusRow[], now: WallTime): string {
   if (rows.length === 0) return "no mirror jobs are configured";
-  return rows.map(({ job, owner, report, received, lastGood, live }) => {
+  return rows.map(({ job, owner, report, received, lastGood, live, scrub }) => {
     const age = lastGood === null ? "never mirrored" : `last good run ${formatDuration(now - lastGood)} ago${received !== null && received.at === lastGood ? " (received)" : ""}`;
     const last = report?.lastRun;
     const trouble = last && last.result !== "good" ? `\n  last run ${WORDS[last.result]}: ${last.because}` : "";
     const waits = report?.pending ? `\n  ${report.pending.count} deletions wait for \`mirror approve ${job}\`` : "";
-    return `${job} (identity ${owner}): ${age}${live === null ? "" : `\n  ${liveText(live, now)}`}${trouble}${waits}`;
+    const compared = [scrub?.now, scrub?.last].map((round) => (round == null ? "" : `\n  ${scrubText(round, now)}`)).join("");
+    return `${job} (identity ${owner}): ${age}${live === null ? "" : `\n  ${liveText(live, now)}`}${trouble}${waits}${compared}`;
   }).join("\n");
 }
 

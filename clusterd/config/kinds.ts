@@ -94,10 +94,14 @@ export const duration: Kind<number> = one("a time such as 250ms, 5s, 2m or 1h (a
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
-export const size: Kind<number> = one("a size such as 500M, 20G or 1T (powers of 1024; a bare number is bytes)", (text) => {
+export function parseSize(text: string): number | null {
   const match = /^(\d{1,12})([KMGT]?)$/.exec(text);
-  if (match === null) return { fault: `"${text}" is no size` };
-  const value = Number(match[1]) * (UNITS[match[2] ?? ""] ?? 1);
+  return match === null ? null : Number(match[1]) * (UNITS[match[2] ?? ""] ?? 1);
+}
+
+export const size: Kind<number> = one("a size such as 500M, 20G or 1T (powers of 1024; a bare number is bytes)", (text) => {
+  const value = parseSize(text);
+  if (value === null) return { fault: `"${text}" is no size` };
   return value > 0 && Number.isSafeInteger(value) ? { value } : { fault: `"${text}" is not between 1 byte and 8000T` };
 });
 

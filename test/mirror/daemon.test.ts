@@ -70,7 +70,7 @@ describe("a pair with files, a tree and a description of 1999", { skip: needsPai
   test("every command has --help and --json, and a wrong word is exit 1", async () => {
     const { stdout } = await pair.mirror("--help");
     assert.match(stdout, /Exit codes:\n {2}0 /);
-    const commands = ["run", "pass", "plan", "list", "status", "ledger", "conflicts", "approve", "mark", "backups", "setup-keys"];
+    const commands = ["run", "pass", "plan", "list", "status", "ledger", "conflicts", "approve", "mark", "backups", "scrub", "setup-keys"];
     const helps = await Promise.all(commands.map((command) => pair.mirror(command, "--help")));
     for (const [index, help] of helps.entries()) assert.match(help.stdout, /--json/, commands[index]);
     assert.equal((await pair.mirror("rum")).code, 1);
@@ -144,7 +144,7 @@ describe("a pair with files, a tree and a description of 1999", { skip: needsPai
     const file = `${pair.home}/etc/cluster.conf`;
     writeFileSync(file, `${readFileSync(file, "utf8")}scheduler = builtin\n`);
     const keeper = await startDaemon(pair.one);
-    try { await keeper.says(/mirror\.scheduling file=\S+crontab lines=4/); } finally { await keeper.stop(); }
+    try { await keeper.says(/mirror\.scheduling file=\S+crontab lines=5/); } finally { await keeper.stop(); }
   });
 
   interface Daemon { says(pattern: RegExp): Promise<void>; text(): string; stop(): Promise<void> }

@@ -123,6 +123,11 @@ describe("rsync's words for listed paths", () => {
     const args = serverArgs(parsed.request, { path: "/srv/www/", kind: "tree", backupDir: "/b/run" });
     assert.ok(!args.includes("/x") && !args.includes("entry") && args.includes("--delete-missing-args"));
   });
+  test("a comparison by checksum is told apart", () => {
+    const parsed = parseServerWords(live.replace("-bldHogDtpAXRSe", "-bnldHogDtpAXcRSe").split(" "));
+    assert.ok(parsed.ok && parsed.request.checksum && parsed.request.dryRun);
+    assert.match(serverArgs(parsed.request, { path: "/srv/www/", kind: "tree", backupDir: "/b/run" })[1] ?? "", /^-ncbldHogDtpAXRSe/);
+  });
   test("neither their letters nor their options belong to a full run", () => {
     assert.equal(parseServerWords(live.replace(" --delete-missing-args", "").split(" ")).ok, false);
     assert.equal(parseServerWords(live.replace("bldHogDtpAXRS", "blHogDtpAXrS").split(" ")).ok, false);

@@ -122,7 +122,7 @@ describe("rsync's words", () => {
   const sent = "--server -blHogDtpAXrSe.iLsfxCIvu --log-format=%i --timeout=60 --backup-dir /tmp/bk --max-delete=-1 --delete-delay --stats -@-1 --partial-dir .clusterd-partial --numeric-ids . entry";
   test("what rsync 3.5.0 sends is understood, in either spelling", () => {
     const parsed = parseServerWords(sent.split(" "));
-    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, listed: false, capabilities: "e.iLsfxCIvu" } });
+    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, listed: false, checksum: false, capabilities: "e.iLsfxCIvu" } });
     assert.deepEqual(parseServerWords(sent.replace("--backup-dir /tmp/bk", "--backup-dir=/tmp/bk").replace("-@-1", "--modify-window=-1").split(" ")), parsed);
   });
   test("the receiver's own arguments hold nothing of the sender's but numbers and switches", () => {
@@ -166,7 +166,7 @@ describe("what rsync says", () => {
       const progress: number[] = [];
       const reader = new OutputReader(({ percent }) => progress.push(percent));
       for (let at = 0, turn = 0; at < OUTPUT.length; turn += 1) { const size = sizes[turn % sizes.length] as number; reader.read(OUTPUT.slice(at, at + size)); at += size; }
-      assert.deepEqual(reader.end(), { files: 1234, transferred: 2, bytes: 1_048_576, changed: 6, deleted: ["gone/", "gone/file"], replaced: ["changed"] });
+      assert.deepEqual(reader.end(), { files: 1234, transferred: 2, bytes: 1_048_576, changed: 6, deleted: ["gone/", "gone/file"], replaced: ["changed"], rotten: [] });
       assert.deepEqual(progress, [52]);
     })));
   test("only exit 0 is complete; 24 is worth another pass; 255 is an unreachable peer", () => {
@@ -225,7 +225,7 @@ describe("the crontab", () => {
   test("the file that is installed is sound, and its lines run on both schedulers", async () => {
     const { lines, problems } = parseCrontab(readFileSync(CRONTAB, "utf8"));
     assert.deepEqual(problems, []);
-    assert.deepEqual(lines.map(({ user, command }) => [user, command.slice(0, 2).join(" ")]), [["root", "mirror run"], ["root", "clusterd clock-check"], ["root", "mirror prune"], ["root", "clusterd preflight"]]);
+    assert.deepEqual(lines.map(({ user, command }) => [user, command.slice(0, 2).join(" ")]), [["root", "mirror run"], ["root", "clusterd clock-check"], ["root", "mirror prune"], ["root", "mirror scrub"], ["root", "clusterd preflight"]]);
     const { validate } = await import("node-cron");
     for (const { when } of lines) assert.ok(validate(when), when);
   });

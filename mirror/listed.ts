@@ -1,0 +1,35 @@
+// One rsync on just the listed paths of an entry, over a session that is open: a live batch, or a slice of a scrub.
+
+import { basename, dirname } from "node:path";
+import { BACKUPS } from "../clusterd/base/paths.ts";
+import type { Duration } from "../clusterd/base/time.ts";
+import type { JobConfig } from "../clusterd/config/config.ts";
+import { backupDir, entryBackupDir } from "./backup-names.ts";
+import type { RunId } from "./backup-names.ts";
+import { REMOTE_PATH, senderOptions } from "./rsync-args.ts";
+import { rsync, THROUGH } from "./rsync.ts";
+import type { RsyncResult } from "./rsync.ts";
+import type { Session } from "./session.ts";
+import { entryKey } from "./settings.ts";
+import type { Entry } from "./settings.ts";
+
+export interface ListedWay { readonly job: JobConfig; readonly session: Session; readonly epoch: number; readonly timeout: Duration }
+export interface Listed { readonly run: RunId; readonly dryRun: boolean; readonly maxDelete: number; readonly checksum?: boolean }
+
+/** A path's bytes, one in each character. */
+export const latin1 = (path: string): string => Buffer.from(path).toString("latin1");
+
+/** `names` are below the tree, in latin1; null for an entry that is a single file. */
+export function pushListed({ job, session, epoch, timeout }: ListedWay, entry: Entry, { run, ...how }: Listed, names: readonly string[] | null, onNew?: (name: string) => void): Promise<RsyncResult> {
+  const kept = entryBackupDir(backupDir(BACKUPS, job.name, run, "live"), entry);
+  const args = [
+    ...senderOptions({ kind: entry.kind, ...how, fsync: false, backupDir: kept, listed: names !== null }, job.exclude),
+    "-e", THROUGH, `--rsync-path=clusterd-mirror v1 push ${job.name} ${epoch} ${run} ${entryKey(entry)} live`,
+    names === null ? `./${basename(entry.path)}` : "./", `peer:${REMOTE_PATH}`,
+  ];
+  return rsync(args, {
+    cwd: names === null ? dirname(entry.path) : entry.path, timeout, session,
+    ...(onNew === undefined ? {} : { onNew }),
+    ...(names === null ? {} : { input: Buffer.from(names.map((name) => `${name}\0`).join(""), "latin1") }),
+  });
+}
