@@ -17,6 +17,7 @@ import { MAINTENANCE_COMMANDS } from "./maintenance.ts";
 import { MANUAL_COMMANDS } from "./manual.ts";
 import { NAME_COMMANDS } from "./names.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
+import { PAIR_COMMANDS } from "./pair.ts";
 import { PERSON_COMMANDS } from "./person.ts";
 import { PREFLIGHT_COMMANDS } from "./preflight.ts";
 import { REBOOT_COMMANDS } from "./reboot.ts";
@@ -30,7 +31,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]]
   ["Working on a node:", [...MAINTENANCE_COMMANDS, ...REBOOT_COMMANDS]],
   ["What only a person can know:", PERSON_COMMANDS],
   ["The daemon:", DAEMON_COMMANDS],
-  ["Setting up a node:", [...INSTALL_COMMANDS, ...KEY_COMMANDS, ...IMPORT_COMMANDS, ...MANUAL_COMMANDS]],
+  ["Setting up a node:", [...PAIR_COMMANDS, ...INSTALL_COMMANDS, ...KEY_COMMANDS, ...IMPORT_COMMANDS, ...MANUAL_COMMANDS]],
 ];
 
 /** What a command of commands is about. */

@@ -111,14 +111,19 @@ function nameTheRest(draft: Draft): void {
   }
 }
 
-/** What `clusterd check` says of them, in a folder that nobody else can write to. */
-function judge(files: readonly NewFile[], self: string): Imported["check"] {
-  const folder = mkdtempSync(join(tmpdir(), "clusterd-import-"));
+/** What `clusterd check` says of them. */
+const judge = (files: readonly NewFile[], self: string): Imported["check"] => inFolder(files, (folder) => {
+  const { out } = checkCommand({ etc: folder, self, json: true });
+  const { ok, problems, warnings } = JSON.parse(out) as { ok: boolean; problems: unknown[]; warnings: unknown[] };
+  return { ok, problems, warnings, text: checkCommand({ etc: folder, self }).out.replaceAll(folder, "the new configuration").trimEnd() };
+});
+
+/** Written, for as long as they are looked at, to a folder that nobody else can write to. */
+export function inFolder<T>(files: readonly NewFile[], look: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "clusterd-new-"));
   try {
     writeFiles(files, folder);
-    const { out } = checkCommand({ etc: folder, self, json: true });
-    const { ok, problems, warnings } = JSON.parse(out) as { ok: boolean; problems: unknown[]; warnings: unknown[] };
-    return { ok, problems, warnings, text: checkCommand({ etc: folder, self }).out.replaceAll(folder, "the new configuration").trimEnd() };
+    return look(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -5,7 +5,9 @@ import { join } from "node:path";
 
 const FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-const NEEDS: readonly (readonly [program: string, debianPackage: string, without: string])[] = [
+type Need = readonly [program: string, debianPackage: string, without: string];
+
+const NEEDS: readonly Need[] = [
   ["ip", "iproute2", "no identity can be raised"],
   ["perl", "perl-base", "no dead-man can stand by, and the daemon does not start"],
   ["rsync", "rsync", "nothing can be mirrored"],
@@ -16,9 +18,12 @@ const NEEDS: readonly (readonly [program: string, debianPackage: string, without
   ["nft", "nftables", "there is no kernel lease"],
 ];
 
+export const neededPrograms = (scheduler: "cron" | "builtin"): readonly Need[] =>
+  [...NEEDS, ...(scheduler === "cron" ? [["cron", "cron", "nobody starts the lines of the crontab; or set scheduler = builtin"] as const] : [])];
+
 /** A sentence for each program that is not there. */
 export const missingPrograms = (root: string, scheduler: "cron" | "builtin"): readonly string[] =>
-  [...NEEDS, ...(scheduler === "cron" ? [["cron", "cron", "nobody starts the lines of the crontab; or set scheduler = builtin"] as const] : [])]
+  neededPrograms(scheduler)
     .filter(([program]) => !FOLDERS.some((folder) => executable(join(root, folder, program)))
       && !(program === "cron" && FOLDERS.some((folder) => executable(join(root, folder, "crond")))))
     .map(([program, debianPackage, without]) => `${program} is missing (Debian package ${debianPackage}): ${without}`);

@@ -56,7 +56,7 @@ export async function askPeer(config: Config, words: readonly string[], { timeou
   }
 }
 
-interface Pin { readonly type: string; readonly key: Buffer }
+export interface Pin { readonly type: string; readonly key: Buffer }
 
 /** The host keys pinned for a node: lines `NODE TYPE BASE64`, as ssh reads them under HostKeyAlias. */
 export function pinnedKeys(knownHosts: string, node: string): readonly Pin[] {
@@ -92,7 +92,7 @@ function converse(client: SshClient, { host, port, privateKey, pinned, line, tim
     client.connect({
       host, port, username: USER, privateKey, readyTimeout: Math.max(1, timeout), agentForward: false,
       // Asks sshd for the kind of key that is pinned; ssh2 itself would take any.
-      algorithms: { serverHostKey: kinds(pinned) as never },
+      algorithms: { serverHostKey: kindsOf(pinned) as never },
       hostVerifier: (offered: Buffer) => {
         mismatch = !pinned.some(({ key }) => key.equals(offered));
         return !mismatch;
@@ -102,7 +102,7 @@ function converse(client: SshClient, { host, port, privateKey, pinned, line, tim
 }
 
 /** An RSA key signs under newer names than it is stored under (RFC 8332). */
-const kinds = (pinned: readonly Pin[]): readonly string[] => [...new Set(pinned.flatMap(({ type }) => (type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type])))];
+export const kindsOf = (pinned: readonly Pin[]): readonly string[] => [...new Set(pinned.flatMap(({ type }) => (type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type])))];
 
 function collect(channel: ClientChannel, done: (said: Said) => void): void {
   const [out, errors]: [Buffer[], Buffer[]] = [[], []];

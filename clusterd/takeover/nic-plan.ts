@@ -25,7 +25,7 @@ export interface NicPlan {
 /** First line of every generated file; a file without it is somebody else's. */
 export const MARKER = "# Written by clusterd from /etc/cluster.d: edit there, changes here are lost.";
 
-const FIRST_TABLE = 1990;
+export const FIRST_TABLE = 1990;
 // The identity at home is the node's first way out; anything on the redundant NIC is the second.
 const METRIC = { main: 100, redundant: 200 } as const;
 

@@ -1,0 +1,86 @@
+// Which files are written where, and that none is replaced unseen.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { loadConfig } from "../../../clusterd/config/load.ts";
+import { inFolder } from "../../../clusterd/import/import.ts";
+import { newFiles } from "../../../clusterd/import/write.ts";
+import { readAnswers, saidByFiles, together } from "../../../clusterd/pair/answers.ts";
+import { asBefore, withoutNics } from "../../../clusterd/pair/boot-files.ts";
+import { planFiles } from "../../../clusterd/pair/files.ts";
+import type { FilePlan } from "../../../clusterd/pair/files.ts";
+import type { Machine } from "../../../clusterd/pair/machine.ts";
+import { propose } from "../../../clusterd/pair/propose.ts";
+import { machine } from "./machines.ts";
+
+function planned(here: Machine, there: Machine, answers = ""): FilePlan {
+  const machines = [here, there] as const;
+  const { said } = readAnswers(answers, "pair.ini");
+  const { draft } = propose(machines, together(said, saidByFiles(machines)));
+  return planFiles({ machines, proposed: newFiles(draft, { name: "", times: {}, heading: "Made by a test." }), answers: said, written: saidByFiles(machines) });
+}
+const writes = ({ writes: all }: FilePlan): readonly string[] => all.map(({ at, path, replaces }) => `${at} ${path}${replaces ? " replaced" : ""}`);
+const filesOf = ({ files }: FilePlan): ReadonlyMap<string, string> => new Map(files.map(({ path, text }) => [path, text]));
+
+test("what is proposed is a sound configuration", () => {
+  const { files } = planned(machine(1), machine(2));
+  const loaded = inFolder(files, (etc) => loadConfig({ etc, self: "serv2" }));
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  assert.deepEqual(loaded.config.nodes.map(({ main }) => main.address), ["192.168.50.1", "192.168.50.2"]);
+});
+
+test("on two bare machines everything is written on both", () => {
+  assert.deepEqual(writes(planned(machine(1), machine(2))), ["0 cluster.conf", "1 cluster.conf", "0 serv1.conf", "1 serv1.conf", "0 serv2.conf", "1 serv2.conf"]);
+});
+
+test("what is there stays and goes to the node that lacks it, services too; a second time nothing is written", () => {
+  const first = planned(machine(1), machine(2));
+  const config = new Map([...filesOf(first), ["serv1/www.conf", "[mirror]\npath = /srv/www/\n"]]);
+  assert.deepEqual(writes(planned(machine(1, { config }), machine(2))), ["1 cluster.conf", "1 serv1.conf", "1 serv2.conf", "1 serv1/www.conf"]);
+  assert.deepEqual(planned(machine(1, { config }), machine(2, { config })).writes, []);
+  assert.deepEqual(planned(machine(1), machine(2, { config })).differences, []);
+});
+
+test("where the two differ, the lines that differ are shown", () => {
+  const config = filesOf(planned(machine(1), machine(2)));
+  const other = new Map([...config, ["cluster.conf", `${config.get("cluster.conf")}failback = auto\n# by hand\n`]]);
+  const plan = planned(machine(1, { config }), machine(2, { config: other }));
+  assert.deepEqual(writes(plan), ["1 cluster.conf replaced"]);
+  assert.deepEqual(plan.differences, ["/etc/cluster.d/cluster.conf of serv2 is not that of serv1:", "  - failback = auto"]);
+});
+
+test("an answer against a file that is there is a difference on both nodes", () => {
+  const config = filesOf(planned(machine(1), machine(2)));
+  const both = [machine(1, { config }), machine(2, { config })] as const;
+  const plan = planned(...both, "[cluster]\nprofile = fast\n[serv1]\nMAIN_IPADDR = 192.168.50.9\n");
+  assert.deepEqual(writes(plan), ["0 cluster.conf replaced", "1 cluster.conf replaced", "0 serv1.conf replaced", "1 serv1.conf replaced"]);
+  assert.deepEqual(plan.differences.slice(-3), ["/etc/cluster.d/serv1.conf of serv2:", "  - MAIN_IPADDR = 192.168.50.1", "  + MAIN_IPADDR = 192.168.50.9"]);
+  assert.deepEqual(planned(...both, "[serv1]\nMAIN_IPADDR = 192.168.50.1\n").writes, [], "the same said again is none");
+});
+
+const INTERFACES = `# the LAN
+source /etc/network/interfaces.d/*
+auto lo eth0 eth1
+allow-hotplug eth2
+iface lo inet loopback
+iface eth0 inet static
+    address 192.168.50.1/24
+
+    up echo up
+iface eth0:1 inet static
+    address 192.168.50.5/24
+# the cable
+iface eth1 inet static
+    address 10.50.0.1/24
+`;
+
+test("ifupdown's file loses the two NICs, and gets them back as they were", () => {
+  const without = withoutNics(INTERFACES, ["eth0", "eth2"]);
+  assert.deepEqual(without.split("\n").filter((line) => line !== "" && !line.startsWith("#")), [
+    "source /etc/network/interfaces.d/*", "auto lo eth1", "iface lo inet loopback", "iface eth1 inet static", "    address 10.50.0.1/24",
+  ]);
+  assert.equal(withoutNics(without, ["eth0", "eth2"]), without, "a second time changes nothing");
+  assert.equal(asBefore(without), INTERFACES);
+  assert.equal(asBefore(`${without}auto eth9\n`), `${INTERFACES}auto eth9\n`, "what somebody added meanwhile stays");
+  assert.equal(asBefore(INTERFACES), INTERFACES);
+});

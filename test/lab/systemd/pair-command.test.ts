@@ -1,0 +1,112 @@
+// `clusterd pair` on two servers as an administrator gets them, sshd and nothing of clusterd's but the release on one of them:
+// one command, no question, a passed preflight, a client that gets its page and a takeover that works. Again: nothing changes.
+// Then `clusterd unpair`, and both are servers as before.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { fingerprint } from "../../../clusterd/pair/login.ts";
+import { needsLab } from "../needs-lab.ts";
+import { until } from "../processes.ts";
+import { Pair } from "./pair.ts";
+
+const BOTH = ["serv1", "serv2"] as const;
+/** What a person answered, once. */
+const ANSWERS = (hostKey: string): string => `[pair]
+host_key = ${hostKey}
+[cluster]
+references = 192.168.50.251 192.168.50.252 192.168.50.253
+[serv1]
+ADMIN_IPADDR = 192.168.50.11
+[serv2]
+ADMIN_IPADDR = 192.168.50.12
+`;
+
+if (needsLab(test)) {
+  const pair = new Pair(`pair-command-${process.pid}`);
+  after(() => pair.down());
+
+  const clusterd = async (words: string): Promise<{ readonly code: number; readonly changes: readonly string[]; readonly text: string }> => {
+    const { code, out, err } = await pair.exec("serv1", ["sh", "-c", `/usr/src/clusterd/clusterd/bin/clusterd ${words} --json </dev/null`]);
+    const said = out === "" ? {} : JSON.parse(out) as { changes?: string[]; text?: string };
+    return { code, changes: said.changes ?? [], text: `${said.text ?? out}\n${err}` };
+  };
+  /** The web server may still be starting. */
+  const gotPage = (): Promise<unknown> => until("a client to get the page", 20_000, async () => (await pair.client(["socat", "-t2", "-", "TCP:192.168.50.101:80,connect-timeout=2"], "GET / HTTP/1.0\r\n\r\n").catch(() => "")).endsWith("page"));
+  const files = (node: string): Promise<string> => pair.must(node, ["sh", "-c", "find /etc /usr /root /var -xdev -type f ! -path '/usr/src/*' ! -path '/var/log/*' ! -path '/var/lib/systemd/*' ! -path '/var/lib/clusterd/*' ! -path '/var/backups/*' ! -path '/var/cache/*' -exec sha256sum {} + | sort -k2"]);
+  const untouched: Record<string, string> = {};
+
+  before(async () => {
+    await pair.up();
+    for (const node of BOTH) await pair.must(node, ["sh", "-ec", `sed -i 's|^server.document-root.*|server.document-root = "/srv/www"|' /etc/lighttpd/lighttpd.conf`]);
+    // The one thing that nobody can propose: what is to be mirrored and served.
+    await pair.must("serv1", ["sh", "-ec", `
+      mkdir -p /srv/www /etc/cluster.d/serv1; echo page >/srv/www/index.html; systemctl restart lighttpd
+      printf '[service]\\nstart = systemd:lighttpd.service\\naddress = 192.168.50.101/24\\n[mirror]\\npath = /srv/www/\\n' >/etc/cluster.d/serv1/www.conf`]);
+    for (const node of BOTH) untouched[node] = await files(node);
+  });
+
+  test("a machine whose host key nobody knows is shown, and nothing is done", async () => {
+    const { code, text } = await clusterd("pair serv2 --dry-run");
+    assert.equal(code, 5, text);
+    assert.match(text, /shows the host key SHA256:\S+ \(ssh-ed25519\), which nobody knows here/);
+  });
+
+  test("--dry-run tells each file and step on both machines, and changes nothing", async () => {
+    const [, key = ""] = (await pair.must("serv2", ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"])).split(" ");
+    await pair.must("serv1", ["sh", "-c", "cat >/root/pair.ini"], ANSWERS(fingerprint(Buffer.from(key, "base64"))));
+    untouched["serv1"] = await files("serv1");
+    const { code, changes, text } = await clusterd("pair serv2 --answers /root/pair.ini --dry-run");
+    assert.equal(code, 0, text);
+    for (const step of ["serv1: write /etc/cluster.d/cluster.conf", "serv2: write /etc/cluster.d/serv1/www.conf", "serv1: clusterd install", "serv2: systemctl start clusterd clusterd-mirror"])
+      assert.ok(changes.includes(step), `${step} is not among\n${changes.join("\n")}`);
+    for (const node of BOTH) assert.equal(await files(node), untouched[node], node);
+  });
+
+  test("one command from two bare servers to a passed preflight", async (t) => {
+    const began = performance.now();
+    const { code, changes, text } = await clusterd("pair serv2 --answers /root/pair.ini");
+    t.diagnostic(`${changes.length} steps in ${Math.round((performance.now() - began) / 100) / 10} s`);
+    assert.equal(code, 0, text);
+    assert.equal(await pair.must("serv2", ["cat", "/srv/www/index.html"]), "page");
+    await gotPage();
+  });
+
+  test("a second run changes nothing and says so; the takeover works", async () => {
+    const { code, changes, text } = await clusterd("pair serv2 --answers /root/pair.ini");
+    assert.equal(code, 0, text);
+    assert.deepEqual(changes, []);
+    await pair.must("serv1", ["clusterd", "switchover", "serv1"]);
+    await gotPage();
+    await pair.must("serv1", ["clusterd", "failback", "serv1"]);
+  });
+
+  test("a service that is added later reaches the other node, and both daemons; what differs is shown and not replaced", async () => {
+    await pair.must("serv1", ["sh", "-c", "mkdir -p /srv/more /etc/cluster.d/serv1; echo 1 >/srv/more/1; printf '[mirror]\\npath = /srv/more/\\n' >/etc/cluster.d/serv1/more.conf"]);
+    const { code, changes, text } = await clusterd("pair serv2 --answers /root/pair.ini");
+    assert.equal(code, 0, text);
+    for (const step of ["serv2: write /etc/cluster.d/serv1/more.conf", "serv1: clusterd reload", "serv2: clusterd reload"]) assert.ok(changes.includes(step), `${step} is not among\n${changes.join("\n")}`);
+    assert.equal(await pair.must("serv2", ["cat", "/srv/more/1"]), "1");
+    await pair.must("serv2", ["sh", "-c", "echo 'failback = auto' >>/etc/cluster.d/cluster.conf"]);
+    const refused = await pair.exec("serv1", ["clusterd", "pair", "serv2", "--dry-run", "--answers", "/root/pair.ini"]);
+    assert.equal(refused.code, 3, refused.err);
+    assert.match(refused.out, /cluster\.conf of serv2 is not that of serv1:\n {2}- failback = auto/);
+    await pair.must("serv1", ["rm", "/etc/cluster.d/serv1/more.conf"]);
+  });
+
+  test("unpair refuses to take services away unasked, then leaves two servers as they were", async () => {
+    const refused = await clusterd("unpair");
+    assert.equal(refused.code, 3, refused.text);
+    await gotPage();
+    const { code, text } = await clusterd("unpair --yes-i-have-checked serv2");
+    assert.equal(code, 0, text);
+    for (const node of BOTH) {
+      assert.equal(await files(node), untouched[node], node);
+      assert.match(await pair.must(node, ["ls", "/var/backups/clusterd"]), /pair-/);
+      assert.doesNotMatch(await pair.must(node, ["ip", "rule"]), /199[01]:/);
+      assert.equal(await pair.must(node, ["systemctl", "is-active", "lighttpd"]), "active", node);
+    }
+    await until("serv2 to be reached at its address", 10_000, async () => (await pair.exec("serv1", ["ping", "-c", "1", "-W", "1", "192.168.50.2"])).code === 0);
+    assert.deepEqual((await clusterd("unpair --here-only")).changes, []);
+  });
+}
