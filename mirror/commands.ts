@@ -27,6 +27,8 @@ import { addScrub } from "./scrub/commands.ts";
 import { readScrub } from "./scrub/state.ts";
 import { findJob, settings } from "./settings.ts";
 import { ledgerText, progressLine, runText, statusText } from "./text.ts";
+import type { StatusRow } from "./text.ts";
+import { addWatch } from "./view/commands.ts";
 import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
 
 export const program = new Command("mirror")
@@ -125,9 +127,12 @@ program.command("list").description("the jobs and their paths").option("--json",
     for (const job of config.jobs) say(`${job.name} (identity ${config.nodes[job.home].name}): ${job.entries.map(({ path }) => path).join(" ")}`);
   }));
 
+const statusRows = (config: Config): readonly StatusRow[] => config.jobs.map(({ name, home }) =>
+  ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), scrub: readScrub(name) }));
+
 program.command("status").description("each job's last good run, how its changes travel, and what stands in the way of the next run").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {
-    const rows = config.jobs.map(({ name, home }) => ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), scrub: readScrub(name) }));
+    const rows = statusRows(config);
     say(flags.json ? JSON.stringify({ version: 1, ok: true, jobs: rows }) : statusText(rows, Date.now()));
   }));
 
@@ -172,6 +177,7 @@ program.command("mark <job>").description("say that the trees of a job are compl
 
 addHistory(program, { say, fail, configured, withJob });
 addScrub(program, { say, fail, configured, withJob });
+addWatch(program, { say, fail, configured, withJob }, statusRows);
 
 program.command("setup-keys").description("make this node's mirror key, and print what the peer needs to accept it").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured(async (config) => {

@@ -18,6 +18,7 @@ export const EXAMPLES: Readonly<Record<string, Examples>> = {
   prune: [["mirror prune --dry-run", "what is older, more or larger than is kept"]],
   confirm: [["mirror confirm www RUN", "a recovery, as `mirror backups www` lists it: what it set aside is no longer needed"]],
   scrub: [["mirror scrub www", "all of it, now"], ["mirror scrub --for 30m --every 7d --quiet", "as a crontab line: half an hour each night, once through in seven days at most"], ["mirror diff www PATH && mirror scrub www --repair", "look which copy is the good one first"]],
+  watch: [["mirror watch", "what is not there yet, how fast changes travel, and how late they are"], ["mirror watch --json --for 10s | jq '.jobs[].rate'", "changes a second, for programs"]],
   "setup-keys": [["mirror setup-keys", "prints the line that the peer needs; `clusterd keys export` does it all"]],
   daemon: [["mirror daemon", "by hand, to look on; the init system starts it otherwise"]],
 };

@@ -7,6 +7,7 @@ import type { Duration } from "../base/time.ts";
 import { decidedSince } from "../history.ts";
 import type { ControlAnswer, NodeStatus } from "../status/control.ts";
 import { followDaemon } from "../status/control-client.ts";
+import { drawPage, untilStopped } from "../status/screen.ts";
 import { historyText, statusText } from "../status/text.ts";
 import { colourWanted } from "./colour.ts";
 import { outcome } from "./command.ts";
@@ -16,8 +17,6 @@ import type { NodeView } from "./look.ts";
 
 export const statusData = (views: readonly NodeView[]): Readonly<Record<string, unknown>> => ({ self: views[0]?.node, nodes: views.map((view) => ("status" in view ? view.status : view)) });
 
-/** Cursor home, and everything that stood there gone. */
-const CLEAR = "\x1b[H\x1b[2J\x1b[3J";
 const PEER_EVERY: Duration = 2000;
 const AGAIN: Duration = 1000;
 
@@ -41,9 +40,8 @@ export async function watch(given: Given): Promise<Outcome> {
 }
 
 function draw(views: readonly NodeView[], json: boolean): void {
-  const { stdout } = process;
-  if (json) stdout.write(`${JSON.stringify({ version: 1, ...statusData(views) })}\n`);
-  else stdout.write(`${stdout.isTTY ? CLEAR : ""}${statusText(views, { now: Date.now(), colour: colourWanted(), zone: undefined })}\n${stdout.isTTY ? "" : "\n"}`);
+  if (json) process.stdout.write(`${JSON.stringify({ version: 1, ...statusData(views) })}\n`);
+  else drawPage(statusText(views, { now: Date.now(), colour: colourWanted(), zone: undefined }));
 }
 
 /** Each decision as it is made, after the last `wanted` ones: lines for people, one JSON object a line for programs. */
@@ -64,13 +62,7 @@ export async function follow(given: Given, wanted: number): Promise<Outcome> {
 
 /** Until Ctrl-C, the end of who reads us, or the time of --for. */
 async function* decisions(given: Given): AsyncGenerator<ControlAnswer> {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const stop = (): void => stopping.abort();
-  const span = parseDuration(given.value("for") ?? "");
-  if (span !== null) setTimeout(stop, span).unref();
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  process.stdout.once("error", stop);
+  const signal = untilStopped(parseDuration(given.value("for") ?? ""));
   while (!signal.aborted) {
     for await (const answer of followDaemon({ signal })) if (!signal.aborted) yield answer;
     await sleep(AGAIN, undefined, { signal }).catch(() => undefined);

@@ -11,6 +11,8 @@ import type { IdentitySummary, Index, Role } from "../core/model.ts";
 import type { NodeView } from "../commands/look.ts";
 import { maintenanceText } from "../maintenance.ts";
 import type { NodeStatus } from "./control.ts";
+import { painter, table } from "./table.ts";
+import type { Paint } from "./table.ts";
 
 export interface TextOptions {
   readonly now: WallTime;
@@ -19,13 +21,11 @@ export interface TextOptions {
   readonly zone: string | undefined;
 }
 
-type Paint = (style: "bold" | "red" | "green" | "yellow" | "dim", text: string) => string;
-
 /** Roles in which the identity may be up on a node. */
 export const HOLDING: readonly Role[] = ["raising", "owner", "freezing", "releasing"];
 
 export function statusText(views: readonly NodeView[], options: TextOptions): string {
-  const paint: Paint = (style, text) => (options.colour ? styleText(style, text, { validateStream: false }) : text);
+  const paint = painter(options.colour);
   const known = views.flatMap((view) => ("status" in view ? [view.status] : []));
   const [first] = known;
   const parts = first === undefined ? [] : [
@@ -166,10 +166,3 @@ function formatSpan(ms: Duration): string {
 
 /** What the peer or a program said must not move the cursor of whoever reads it. */
 const clean = (text: string): string => stripVTControlCharacters(text).replace(/[\x00-\x1f\x7f-\x9f]+/g, " ");
-
-function table(rows: readonly (readonly string[])[], paint: Paint): string {
-  const width = (text: string): number => stripVTControlCharacters(text).length;
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ""))));
-  const lines = rows.map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell + " ".repeat((widths[column] ?? 0) - width(cell)))).join("  "));
-  return lines.map((line, index) => (index === 0 ? paint("dim", line) : line)).join("\n");
-}

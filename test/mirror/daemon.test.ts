@@ -70,7 +70,7 @@ describe("a pair with files, a tree and a description of 1999", { skip: needsPai
   test("every command has --help and --json, and a wrong word is exit 1", async () => {
     const { stdout } = await pair.mirror("--help");
     assert.match(stdout, /Exit codes:\n {2}0 /);
-    const commands = ["run", "pass", "plan", "list", "status", "ledger", "conflicts", "approve", "mark", "backups", "scrub", "setup-keys"];
+    const commands = ["run", "pass", "plan", "list", "status", "ledger", "conflicts", "approve", "mark", "backups", "scrub", "watch", "setup-keys"];
     const helps = await Promise.all(commands.map((command) => pair.mirror(command, "--help")));
     for (const [index, help] of helps.entries()) assert.match(help.stdout, /--json/, commands[index]);
     assert.equal((await pair.mirror("rum")).code, 1);

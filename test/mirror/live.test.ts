@@ -72,6 +72,18 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
     assert.equal(report(), before, "no run was needed");
   });
 
+  testOnce("the view shows how changes travel, without colours where nobody wants them, and ends by itself", async () => {
+    writeFileSync(`${here}/seen`, "x");
+    await arrives("seen", "x");
+    const { code, stdout, stderr } = await pair.mirror("watch", "--for", "1500ms");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /JOB +OWNER +CHANGES TRAVEL/);
+    assert.match(stdout, /www +serv1 +live, chokidar/);
+    assert.ok(!stdout.includes("\x1b"));
+    const lines = (await pair.mirror("watch", "--for", "1500ms", "--json")).stdout.trim().split("\n").map((line) => JSON.parse(line) as { version: number; jobs: { rate: number | null; running: boolean }[] });
+    assert.ok(lines.length >= 1 && lines.every(({ version, jobs }) => version === 1 && jobs.length === 1));
+  });
+
   test("a folder put in another's place arrives as it is", async () => {
     for (const [folder, content] of [["site", "old"], ["site.new", "longer"]] as const) { mkdirSync(`${here}/${folder}/in`, { recursive: true }); writeFileSync(`${here}/${folder}/in/index`, content); }
     writeFileSync(`${here}/site/only-old`, "x");
