@@ -63,6 +63,12 @@ const GRACE = 2000;
 const DRAIN = 50;
 const POLL = 20;
 
+/** Whoever has systemd's socket could speak to it in our name: say, that another process is the daemon. */
+function handedOn(): NodeJS.ProcessEnv {
+  const { NOTIFY_SOCKET: _socket, WATCHDOG_USEC: _time, WATCHDOG_PID: _pid, ...rest } = process.env;
+  return rest;
+}
+
 export async function run(words: readonly string[], options: RunOptions): Promise<Ran> {
   const started = monotonicNow();
   const [stdout, stderr] = [new Tail(), new Tail()];
@@ -146,7 +152,7 @@ function launch(words: readonly string[], { input, env, onlyEnv = false, cwd, ki
   const output = outputFile === undefined ? "pipe" : openSync(outputFile, "a");
   try {
     return spawn(program, more, {
-      detached: killGroup, stdio: [input === undefined ? "ignore" : "pipe", output, output], env: onlyEnv ? { ...env } : { ...process.env, ...env }, ...(cwd !== undefined && { cwd }),
+      detached: killGroup, stdio: [input === undefined ? "ignore" : "pipe", output, output], env: onlyEnv ? { ...env } : { ...handedOn(), ...env }, ...(cwd !== undefined && { cwd }),
     });
   } finally {
     if (typeof output === "number") closeSync(output);

@@ -35,6 +35,12 @@ test("words are words: nothing passes through a shell", async () => {
   assert.equal((await run(["printf", "%s|", "a b", "$HOME", "*", ";", "'"], PATIENT)).stdout, "a b|$HOME|*|;|'|");
 });
 
+test("no program is handed systemd's socket: it could speak there in our name", async (t) => {
+  process.env["NOTIFY_SOCKET"] = "/run/systemd/notify";
+  t.after(() => { delete process.env["NOTIFY_SOCKET"]; });
+  assert.equal((await run(["sh", "-c", "echo ${NOTIFY_SOCKET-none}"], PATIENT)).stdout, "none\n");
+});
+
 test("input, environment and folder reach the program; unread input is no failure", async () => {
   assert.equal((await run(["sh", "-c", "cat; printf %s \"$LAMP\"; pwd"], { ...PATIENT, input: "in ", env: { LAMP: "on " }, cwd: "/usr" })).stdout, "in on /usr\n");
   assert.equal((await run(["true"], { ...PATIENT, input: "x".repeat(1_000_000) })).failure, null);

@@ -175,6 +175,21 @@ if (needsLab(test)) {
     await home();
   });
 
+  test("a daemon that hangs is ended by systemd's watchdog, and started again", async (t) => {
+    const [pid, since] = [await pidOf("serv1"), now()];
+    await pair.must("serv1", ["kill", "-STOP", String(pid)]);
+    while (await pidOf("serv1").catch(() => pid) === pid && now() - since < 40_000) await sleep(500);
+    t.diagnostic(`another daemon after ${Math.round(now() - since)} ms`);
+    assert.notEqual(await pidOf("serv1"), pid);
+    assert.match(await pair.must("serv1", ["journalctl", "--no-pager", "-u", "clusterd", "-o", "cat"]), /Watchdog timeout/);
+    assert.equal((await pair.owners(since)).overlap_ms, 0);
+    await home();
+    // What stays up is not systemd's luck: the daemon that runs is petted.
+    const [second, at] = [await pidOf("serv1"), now()];
+    await sleep(Math.max(0, 12_000 - (now() - at)));
+    assert.equal(await pidOf("serv1"), second);
+  });
+
   /** Brings back what is away. */
   async function home(): Promise<void> {
     const deadline = now() + 30_000;
