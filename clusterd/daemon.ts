@@ -27,7 +27,7 @@ import type { Journal, JournalRead } from "./journal.ts";
 import { MaintenanceKeeper } from "./maintenance.ts";
 import { createNotifier } from "./notify.ts";
 import { serveRequest } from "./requests.ts";
-import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart } from "./restart.ts";
+import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart, tryNext } from "./restart.ts";
 import { createServices } from "./services/services.ts";
 import { Settings, sameArbiter } from "./settings.ts";
 import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
@@ -238,6 +238,8 @@ export class Daemon {
     // The peer may count on the old reference hosts until it has heard that ours are others.
     if (!sameArbiter(loaded.config, this.#config) && !inContact(driver.state))
       return { ok: false, text: "the reference hosts or the witness have changed, and the other node cannot be told: not while it is unreachable" };
+    const unfit = await tryNext();
+    if (unfit !== null) return { ok: false, text: `the next daemon could not start: ${unfit}` };
     await leaseRenewed(() => driver.state);
     const refusal = leaveForRestart(driver.state);
     if (refusal !== null) return { ok: false, text: refusal };

@@ -8,6 +8,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deserialize, serialize } from "node:v8";
 import { crc32 } from "node:zlib";
+import { describe, run } from "./base/exec.ts";
 import { RUN } from "./base/paths.ts";
 import { monotonicNow } from "./base/time.ts";
 import type { CoreConfig } from "./core/model.ts";
@@ -22,6 +23,7 @@ const FILE = `${RUN}/restart.state`;
 const SHAPE = 9;
 /** Leases are shorter in every profile; older files are of another life. */
 const LONGEST = 10_000;
+const LOADING = 30_000;
 const AT_REST = new Set(["waiting", "standby", "owner"]);
 
 /** Null when the state is left for the next daemon, else why this is no moment for a restart. */
@@ -75,6 +77,12 @@ export async function leaseRenewed(now: () => State): Promise<void> {
   const ends = (): string => JSON.stringify(heldBy(now()));
   const before = ends();
   for (let tries = 0; before !== "[]" && ends() === before && tries < 125; tries += 1) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+/** Loads the next daemon's programs once, in a process of their own: what cannot be loaded is no upgrade, and what has been is there at once. */
+export async function tryNext(): Promise<string | null> {
+  const ran = await run([LAUNCHER, "daemon", "--warm-up"], { timeout: LOADING });
+  return ran.failure === null ? null : describe(ran);
 }
 
 /**

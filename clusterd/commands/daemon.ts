@@ -9,8 +9,10 @@ import { askDaemon } from "../status/control-client.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 
+/** The daemon loads the next one's programs before it answers. */
+const LOADING: Duration = 40_000;
 const STARTING: Duration = 10_000;
-const POLL: Duration = 20;
+const POLL: Duration = 50;
 
 async function ask(given: Given, ask: "reload" | "stop" | "restart", patience: number, would: string): Promise<Outcome> {
   if (given.flag("dry-run")) return outcome("ok", `${would} Nothing was done.`);
@@ -30,7 +32,7 @@ async function reload(given: Given): Promise<Outcome> {
 /** Until the next daemon answers, so that whatever stands behind it on the line does not take its time away. */
 async function restart(given: Given): Promise<Outcome> {
   const before = await statusNow();
-  const asked = await ask(given, "restart", 10_000, "The daemon would start anew without letting go, within its lease.");
+  const asked = await ask(given, "restart", LOADING, "The daemon would start anew without letting go, within its lease.");
   if (asked.exit !== "ok" || given.flag("dry-run")) return asked;
   const began = monotonicNow();
   while (monotonicNow() - began < STARTING) {

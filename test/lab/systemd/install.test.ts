@@ -156,6 +156,16 @@ if (needsLab(test)) {
     assert.equal((await pair.owners(since)).overlap_ms, 0);
   });
 
+  test("an upgrade whose programs cannot be loaded is refused, and the daemon goes on", async () => {
+    const started = (await status("serv1"))?.started;
+    await pair.must("serv1", ["sh", "-ec", "cd /usr/lib/clusterd/clusterd; cp -p main.ts main.kept; echo 'half a file (' >>main.ts"]);
+    const said = await pair.exec("serv1", ["clusterd", "restart"]);
+    await pair.must("serv1", ["sh", "-ec", "cd /usr/lib/clusterd/clusterd; mv main.kept main.ts"]);
+    assert.notEqual(said.code, 0);
+    assert.match(said.err + said.out, /the next daemon could not start/);
+    assert.equal((await status("serv1"))?.started, started);
+  });
+
   test("kill -9 of the daemon: silent within the lease, started again by systemd, and one owner at most", async (t) => {
     const [pid, since] = [await pidOf("serv1"), now()];
     const outage = pair.ask("serv1");
