@@ -78,6 +78,7 @@ export class Daemon {
     this.#network = createNetwork(config, {
       carrier: (nic, up, at) => happened({ kind: "carrier", nic, up }, at),
       ownMacHeard: (identity, at) => happened({ kind: "own-mac-heard", identity }, at),
+      exchanged: (because) => this.#tell({ kind: "tell", level: "alarm", event: "network.exchanged", identity: config.self, because }),
       guardLost: (reason) => happened({ kind: "guard", present: false, reason }),
       guardBack: () => happened({ kind: "guard", present: true, reason: "" }),
     }, { info: (text) => log.info("network", { because: text }), warn: (text) => log.warn("network", { because: text }) });
@@ -196,11 +197,11 @@ export class Daemon {
   #status(driver: Driver): NodeStatus {
     const { cluster, self, digest } = this.#config;
     const summary = summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) });
-    const clocks = this.#offsetProblem();
+    const more = [this.#offsetProblem(), this.#network.exchanged()].filter((problem) => problem !== null);
     return {
       version: 1, cluster: cluster.name, node: this.#name(self),
       nodes: [this.#name(0), this.#name(1)], wall: Date.now(), started: this.#started, profile: cluster.profile,
-      core: clocks === null ? summary : { ...summary, problems: [...summary.problems, clocks] },
+      core: more.length === 0 ? summary : { ...summary, problems: [...summary.problems, ...more] },
       offset: this.#links?.offset() ?? null, history: this.#history.newest(), guards: this.#network.guards(),
       configuration: { digest, loaded: this.#settings.loaded, problem: this.#settings.problem },
       maintenance: this.#maintenance.now, clock: lastClockReport(), checks: this.#checks?.status() ?? [], jobs: readReports(),

@@ -40,7 +40,7 @@ export function toConfig(files: Files, self: string): Config {
   const config = {
     cluster: {
       name: cluster.name, profile: cluster.profile, timing: timingOf(cluster.profile, files.timing), policy: cluster.policy,
-      references: referencesOf(files), witness: cluster.witness, failback: cluster.failback, failbackDelay: cluster.failback_delay, checkHold: cluster.check_hold, divergence: cluster.divergence ?? (cluster.policy === "availability" ? "newest" : "ask"), soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
+      references: referencesOf(files), witness: cluster.witness, failback: cluster.failback, failbackDelay: cluster.failback_delay, checkHold: cluster.check_hold, mainFailure: cluster.main_failure, divergence: cluster.divergence ?? (cluster.policy === "availability" ? "newest" : "ask"), soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
       scheduler: cluster.scheduler, notify: cluster.notify, port: cluster.port, serialBaud: cluster.serial_baud, sshPort: cluster.ssh_port,
       offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease, watchdog: cluster.watchdog, watch: cluster.watch,
     },

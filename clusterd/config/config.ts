@@ -40,6 +40,8 @@ export interface ClusterConfig {
   readonly failback: "manual" | "auto";
   /** With auto: how long its home must have been well before an identity goes there by itself. */
   readonly failbackDelay: Duration;
+  /** Where an identity goes whose NIC at home has no carrier any more: to the other node, or to its own node's redundant NIC if that is free. */
+  readonly mainFailure: "handover" | "redundant";
   /** What came from the other node is not handed back for a failed check for so long. */
   readonly checkHold: Duration;
   /** After a lost tie: ask = the standby lock, which a person clears; newest = the newest epoch's files count, and no lock. */

@@ -30,7 +30,7 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
     ["policy", c.policy],
     ...(c.witness === null ? [] : [["witness", `${c.witness.address} port ${c.witness.port}/udp  (the third voter)`] as const]),
     ["references", c.references.length === 0 ? `none${c.witness === null ? ": unexplained silence never causes a takeover" : ""}` : `${c.references.join(" ")}  (${majority} of ${c.references.length} must answer)`],
-    ["check_hold", formatDuration(c.checkHold)],
+    ["main_failure", c.mainFailure], ["check_hold", formatDuration(c.checkHold)],
     ["failback", c.failback === "manual" ? "manual" : `auto, after ${formatDuration(c.failbackDelay)}`],
     ["divergence", c.divergence],
     ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],

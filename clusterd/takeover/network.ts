@@ -4,10 +4,11 @@
 // Not here: whether an identity may be raised; that is the core's judgement.
 
 import { existsSync } from "node:fs";
-import { monotonicNow, type Instant } from "../base/time.ts";
+import { monotonicNow, type Duration } from "../base/time.ts";
 import { createEye, type Voice } from "../arbiter/lan-eye.ts";
 import type { Config } from "../config/config.ts";
 import type { Index } from "../core/model.ts";
+import { areExchanged, exchange, markExchanged, mayExchange, readRoles, type Role } from "./exchange.ts";
 import { createCarrierWatch } from "./carrier.ts";
 import { createDeadMan } from "./dead-man.ts";
 import { createKernelLease } from "./kernel-lease.ts";
@@ -22,17 +23,26 @@ import { startWaitingIp } from "./waiting-ip.ts";
 export interface Network extends Takeover {
   readonly eye: LanEye;
   guards(): { readonly deadman: boolean; readonly kernelLease: boolean };
+  /** The main and the redundant NIC have changed their roles, in words; null = they have not. */
+  exchanged(): string | null;
   /** Ends every helper but the guards: what is held stays up until its lease ends, for the next daemon to go on with. */
   leave(): void;
 }
 
+/** The identity's clients hear nothing meanwhile. */
+const EXCHANGE_PATIENCE: Duration = 1000;
+
 export function createNetwork(config: Config, events: TakeoverEvents, log: NetworkLog): Network {
   const { timing, kernelLease: wish } = config.cluster;
-  const plans = planNics(config);
-  const places = plans.map(atRest);
+  const mayGoOn = config.cluster.mainFailure === "redundant";
+  let exchanged = mayGoOn && areExchanged();
+  const plans = planNics(config, exchanged);
+  const places: readonly [Place, Place] = [atRest(plans[0]), atRest(plans[1])];
   const carrier = new Map<string, boolean>();
   const busy = new Set<string>();
   let kernelNeeded = wish === "yes";
+  /** What the two NICs become when they change their roles; null: they cannot, or one such change is under way. */
+  let others: readonly [Role, Role] | null = null;
 
   const ip = startWaitingIp();
   const watchdog = watchdogOf(config.cluster.watchdog);
@@ -52,6 +62,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   const watch = createCarrierWatch([heartbeatIfcfg(config).nic, ...plans.map(({ nic }) => nic)], ip, (nic, up, at) => {
     carrier.set(nic, up);
     const place = places.find(({ plan }) => plan.nic === nic);
+    if (!up && place === places[0] && others !== null && mayExchange(places, carrier.get(places[1].plan.nic) === true)) return void goOnHere(others);
     events.carrier(place?.plan.role ?? "heartbeat", up, at);
   }, (nic, state) => {
     const place = places.find(({ plan }) => plan.nic === nic);
@@ -65,7 +76,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   const tools: Tools = { config, ip, deadman, kernel, eye, log, kernelNeeded: () => kernelNeeded };
 
   // Each identity has exactly one place on a node.
-  const placeOf = (identity: Index): Place => places[identity === config.self ? 0 : 1] as Place;
+  const placeOf = (identity: Index): Place => places[identity === config.self ? 0 : 1];
 
   function guardIsBack(): void {
     if (deadman.isThere() && (!kernelNeeded || kernel.isThere())) events.guardBack();
@@ -80,26 +91,53 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
 
   /** From which NIC may we speak on the LAN? The identity at home first, then the redundant NIC, whatever it carries, then a resting main NIC. */
   function voice(): Voice | null {
-    const [main, redundant] = places as [Place, Place];
+    const [main, redundant] = places;
     const candidates = main.raised ? [main, redundant] : [redundant, main];
     const free = candidates.find(({ plan }) => carrier.get(plan.nic) === true && !busy.has(plan.nic));
     return free === undefined ? null : { nic: free.plan.nic, address: free.raised ? free.plan.address : free.plan.rest.address };
   }
 
-  /** Runs operations on one NIC one after another, and keeps the carrier watch and the voice off it meanwhile. */
-  function alone(place: Place, work: (startedAt: Instant) => Promise<string | null>): Promise<NetworkOutcome> {
-    const { nic } = place.plan;
-    const result = place.last.then(async (): Promise<NetworkOutcome> => {
+  async function makeReady(): Promise<void> {
+    others = await readRoles(planNics(config, !exchanged), (text) => { log.warn(text); });
+    if (others !== null) log.info(`${places[1].plan.nic} can take the identity of ${config.nodes[config.self].name} should ${places[0].plan.nic} fail`);
+  }
+
+  /** The identity at home goes on on the redundant NIC. If that takes long, or fails, the core hears of the lost carrier, and may hand over. */
+  async function goOnHere(roles: readonly [Role, Role]): Promise<void> {
+    const [from, to] = [places[0].plan.nic, places[1].plan.nic];
+    const before = [places[0], places[1]].map(({ plan, up, down }) => ({ plan, up, down })) as [Role, Role];
+    others = null;
+    const late = setTimeout(tellCarriers, EXCHANGE_PATIENCE);
+    // Asked again in its turn: another operation may have come first.
+    const done = await together(places, () => mayExchange(places, carrier.get(to) === true) ? exchange(tools, places, roles) : Promise.resolve("it is not free any more"));
+    clearTimeout(late);
+    others = done.ok ? before : roles;
+    if (done.ok) {
+      exchanged = !exchanged;
+      markExchanged(exchanged);
+      events.exchanged(`${from} has lost its carrier: the identity of ${config.nodes[config.self].name} goes on on ${to}, services and connections included (${Math.round(done.took)} ms)`);
+    } else log.warn(`${from} has lost its carrier, and its identity could not go on on ${to}: ${done.reason}`);
+    tellCarriers();
+  }
+
+  function tellCarriers(): void {
+    for (const { plan } of places) events.carrier(plan.role, carrier.get(plan.nic) === true, monotonicNow());
+  }
+
+  const alone = (place: Place, work: () => Promise<string | null>): Promise<NetworkOutcome> => together([place], work);
+
+  /** Runs operations on NICs one after another, and keeps the carrier watch and the voice off them meanwhile. */
+  function together(which: readonly Place[], work: () => Promise<string | null>): Promise<NetworkOutcome> {
+    const result = Promise.all(which.map(({ last }) => last)).then(async (): Promise<NetworkOutcome> => {
       const startedAt = monotonicNow();
-      busy.add(nic);
-      watch.pause(nic);
-      const reason = await work(startedAt);
-      busy.delete(nic);
-      watch.resume(nic);
+      const nics = which.map(({ plan }) => plan.nic);
+      for (const nic of nics) { busy.add(nic); watch.pause(nic); }
+      const reason = await work();
+      for (const nic of nics) { busy.delete(nic); watch.resume(nic); }
       const took = monotonicNow() - startedAt;
       return reason === null ? { ok: true, took } : { ok: false, reason, took };
     });
-    place.last = result;
+    for (const place of which) place.last = result;
     return result;
   }
 
@@ -121,14 +159,17 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       const prepared = await prepare(tools, places, startGuards, keep);
       eye.start();
       watch.start();
+      // Not waited for: after a restart for an upgrade the lease is running.
+      if (mayGoOn) void makeReady();
       return prepared;
     },
     raise: (identity, until) => alone(placeOf(identity), () => bringUp(tools, placeOf(identity), until)),
     release: (identity) => alone(placeOf(identity), () => bringDown(tools, placeOf(identity))),
     lease: (identity, until) => {
       const place = placeOf(identity);
-      if (!place.held) return;
+      // Also while it moves from one NIC to the other.
       place.until = until;
+      if (!place.held) return;
       deadman.lease(place.plan.nic, until);
       kernel.renew(identity, until + timing.release);
     },
@@ -141,7 +182,9 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       eye.close();
       ip.close();
     },
+    exchanged: () => exchanged ? `${places[0].plan.nic} carries the identity of ${config.nodes[config.self].name} in place of ${places[1].plan.nic}, until clusterd is started anew` : null,
     close: async () => {
+      if (mayGoOn) markExchanged(false);
       for (const place of places) if (place.held) await alone(place, () => bringDown(tools, place));
       // Who brings these addresses up by other means when we are gone is not to meet our dead ends (network-scripts/functions).
       await ip.ask(["0.0.0.0/0", "::/0"].flatMap((all) => plans.map(({ table }) => `route del unreachable ${all} table ${table} metric 4294967295`)), []);

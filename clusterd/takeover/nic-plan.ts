@@ -29,19 +29,21 @@ export const FIRST_TABLE = 1990;
 // The identity at home is the node's first way out; anything on the redundant NIC is the second.
 const METRIC = { main: 100, redundant: 200 } as const;
 
-export function planNics(config: Config): readonly [NicPlan, NicPlan] {
-  const peer = peerOf(config);
-  return [planNic(config, "main", config.self), planNic(config, "redundant", peer)];
+/** `exchanged`: the two NICs have changed their roles (exchange.ts). */
+export function planNics(config: Config, exchanged = false): readonly [NicPlan, NicPlan] {
+  const { main, redundant } = config.nodes[config.self];
+  const [first, second] = exchanged ? [redundant.interface, main.interface] : [main.interface, redundant.interface];
+  return [planNic(config, "main", first, config.self), planNic(config, "redundant", second, peerOf(config))];
 }
 
-function planNic(config: Config, role: "main" | "redundant", identity: NodeIndex): NicPlan {
+function planNic(config: Config, role: "main" | "redundant", nic: string, identity: NodeIndex): NicPlan {
   const own = config.nodes[config.self];
   const { mac, address, prefix, address6 } = config.nodes[identity].main;
   const admin = role === "redundant" ? own.redundant.admin : null;
   const extra = config.services.filter((service) => service.home === identity).flatMap((service) => service.addresses);
   const plan = {
     role,
-    nic: own[role].interface,
+    nic,
     identity,
     mac: mac.toLowerCase(),
     address,

@@ -29,7 +29,8 @@ export interface Tools {
 }
 
 export interface Place {
-  readonly plan: NicPlan;
+  /** Another NIC's, once the two have changed their roles (exchange.ts). */
+  plan: NicPlan;
   /** What `ifup --print` and `ifdown --print` said; empty before prepare(). */
   up: readonly string[];
   down: readonly string[];
@@ -90,7 +91,8 @@ async function bringUpSlowly({ ip, log }: Tools, plan: NicPlan, why: string): Pr
   return outcome.ok ? identityDifference(await ip.ask([], showIdentity(plan)), plan) : outcome.reason;
 }
 
-export async function bringDown(tools: Tools, place: Place): Promise<string | null> {
+/** `moving`: the identity stays on this node, and so do its connections. */
+export async function bringDown(tools: Tools, place: Place, { moving = false } = {}): Promise<string | null> {
   const { plan } = place;
   const { deadman, eye, log } = tools;
   const carried = place.held;
@@ -106,7 +108,7 @@ export async function bringDown(tools: Tools, place: Place): Promise<string | nu
   if (wrong !== null) return `${plan.nic}: ${wrong}`;
   place.held = false;
   deadman.off(plan.nic);
-  if (carried) closeSockets(plan);
+  if (carried && !moving) closeSockets(plan);
   return null;
 }
 

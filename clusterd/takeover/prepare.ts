@@ -9,7 +9,7 @@ import type { Place, Tools } from "./place.ts";
 import { printScript, runScript, writeIfcfg } from "./scripts.ts";
 import type { Kept } from "./takeover.ts";
 
-type Note = (problem: string | null) => void;
+export type Note = (problem: string | null) => void;
 
 export interface Prepared { readonly found: readonly string[]; readonly problems: readonly string[]; readonly kept: readonly Index[] }
 
@@ -55,8 +55,8 @@ async function stillUp({ ip, deadman, eye }: Tools, place: Place, until: Instant
   return true;
 }
 
-async function readScripts(place: Place, note: Note): Promise<void> {
-  const [up, down] = await Promise.all([printScript("ifup", place.plan.nic), printScript("ifdown", place.plan.nic)]);
+export async function readScripts(place: Pick<Place, "plan" | "up" | "down">, note: Note, folder?: string): Promise<void> {
+  const [up, down] = await Promise.all([printScript("ifup", place.plan.nic, folder), printScript("ifdown", place.plan.nic, folder)]);
   if (typeof up === "string") note(up);
   else place.up = up;
   if (typeof down === "string") note(down);

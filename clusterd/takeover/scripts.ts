@@ -3,7 +3,7 @@
 // A generated file never replaces one that does not begin with our marker.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { reasonOf } from "../base/errors.ts";
 import { writeDurably } from "../base/files.ts";
@@ -16,15 +16,20 @@ const DEADLINE: Duration = 5000;
 
 export type ScriptOutcome = { readonly ok: true; readonly output: string } | { readonly ok: false; readonly reason: string };
 
-/** Writes ifcfg-NIC if it is not there as wanted. Null, or why it was left alone. */
-export function writeIfcfg(nic: string, text: string): string | null {
-  const path = `${GENERATED_SCRIPTS}/ifcfg-${nic}`;
+/** What the two NICs' files say once these have changed their roles (exchange.ts). */
+export const EXCHANGED_SCRIPTS = `${GENERATED_SCRIPTS}/exchanged`;
+
+/** Writes ifcfg-NIC if it is not there as wanted. Null, or why it was left alone. `durably`: it is there after a power cut, for which
+ *  the disk is waited for. */
+export function writeIfcfg(nic: string, text: string, { folder = GENERATED_SCRIPTS, durably = true } = {}): string | null {
+  const path = `${folder}/ifcfg-${nic}`;
   try {
-    mkdirSync(GENERATED_SCRIPTS, { recursive: true, mode: 0o755 });
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
     const present = readIfPresent(path);
     if (present === text) return null;
     if (present !== null && !present.startsWith(MARKER)) return `${path} was not written by clusterd and is left alone: move it away, or takeover follows it`;
-    writeDurably(path, text, 0o644);
+    if (durably) writeDurably(path, text, 0o644);
+    else writeFileSync(path, text, { mode: 0o644 });
     return null;
   } catch (error) {
     return `${path} cannot be written: ${reasonOf(error)}`;
@@ -41,9 +46,11 @@ function readIfPresent(path: string): string | null {
 }
 
 /** Runs ifup or ifdown on a generated file. Never rejects. */
-export function runScript(name: "ifup" | "ifdown", ...args: readonly string[]): Promise<ScriptOutcome> {
+export const runScript = (name: "ifup" | "ifdown", ...args: readonly string[]): Promise<ScriptOutcome> => runIn(GENERATED_SCRIPTS, name, args);
+
+function runIn(folder: string, name: "ifup" | "ifdown", args: readonly string[]): Promise<ScriptOutcome> {
   return new Promise((resolve) => {
-    const options = { timeout: DEADLINE, killSignal: "SIGKILL" as const, env: { ...process.env, IFCFG_DIR: GENERATED_SCRIPTS } };
+    const options = { timeout: DEADLINE, killSignal: "SIGKILL" as const, env: { ...process.env, IFCFG_DIR: folder } };
     execFile(`${SCRIPTS}/${name}`, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve({ ok: true, output: stdout });
       const said = stderr.trim().split("\n").at(-1) ?? "";
@@ -53,7 +60,7 @@ export function runScript(name: "ifup" | "ifdown", ...args: readonly string[]): 
 }
 
 /** The lines that `ifup NIC` would tell `ip -batch`. */
-export async function printScript(name: "ifup" | "ifdown", nic: string): Promise<readonly string[] | string> {
-  const outcome = await runScript(name, "--print", nic);
+export async function printScript(name: "ifup" | "ifdown", nic: string, folder = GENERATED_SCRIPTS): Promise<readonly string[] | string> {
+  const outcome = await runIn(folder, name, ["--print", nic]);
   return outcome.ok ? outcome.output.trim().split("\n") : outcome.reason;
 }

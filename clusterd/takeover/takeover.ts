@@ -1,6 +1,7 @@
 // What the driver needs of the network: the promises of the takeover part, in the driver's words.
 //
-// Identity i is at home on the main NIC of node i, and away on the redundant NIC of the other node.
+// Identity i is at home on the main NIC of node i, and away on the redundant NIC of the other node. Which NIC is the main one
+// may change while it runs (exchange.ts); what is said here of roles goes by what they are now.
 
 import type { Instant } from "../base/time.ts";
 import type { Index } from "../core/model.ts";
@@ -34,6 +35,8 @@ export interface Takeover {
 export interface TakeoverEvents {
   carrier(nic: "main" | "heartbeat" | "redundant", up: boolean, at: Instant): void;
   ownMacHeard(identity: Index, at: Instant): void;
+  /** The identity at home went on on the redundant NIC, because the main one failed. */
+  exchanged(because: string): void;
   guardLost(reason: string): void;
   guardBack(): void;
 }

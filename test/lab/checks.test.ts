@@ -1,4 +1,5 @@
-// Service checks on real nodes, with a real web server: restarted here, handed over when that does not help, kept where both fail.
+// Self-healing on real nodes, with a real web server: a failed NIC gives its identity to the one beside it; a failed service is
+// restarted here, handed over when that does not help, kept where both fail.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -8,6 +9,8 @@ import { changedSample } from "./configuration.ts";
 import { settle, statusOfBoth } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
+import { Asker } from "./outage.ts";
+import { owners } from "./owners.ts";
 import { until } from "./processes.ts";
 
 const PATIENCE = 60_000;
@@ -28,14 +31,36 @@ const REPAIR = "sed -i '/no such directive/d' /etc/lighttpd/lighttpd.conf";
 
 if (needsLab(test)) {
   before(async () => {
-    await lab.up({ configuration: changedSample(lab, { "serv1/www.conf": {
+    await lab.up({ configuration: changedSample(lab, { "cluster.conf": { main_failure: "redundant" }, "serv1/www.conf": {
       check: "http 80/ status 200 expect sample", check_interval: "1s", check_timeout: "1s", check_rise: "1", check_fall: "2", restarts: "2 within 10m",
     } }) });
     for (const node of ["serv1", "serv2"]) await shell(node, `echo 'server.tag = "${node}"' >>/etc/lighttpd/lighttpd.conf; pkill -x lighttpd || :`);
+    for (const node of ["serv1", "serv2"]) await lab.exec(node, ["mirror", "run", "--all"], { timeout: 60_000 });
     await settle(lab);
     await until("the web server to be well", PATIENCE, async () => isWell((await statusOfBoth(lab))[0]));
   });
   after(() => lab.down());
+
+  test("a main NIC whose cable is pulled: the identity goes on on the redundant one, same owner, same service; and its spare is the old one", { timeout: 120_000 }, async () => {
+    const [before] = await statusOfBoth(lab);
+    const pid = await lab.exec("serv1", ["pgrep", "-x", "lighttpd"]);
+    const asker = new Asker(lab, "serv1", "client");
+    await asker.start(5000);
+    const since = Number(process.hrtime.bigint()) / 1e6;
+    await lab.unplug("serv1", "eth0");
+    await until("the exchange to be told", PATIENCE, async () => /network\.exchanged serv1: eth0 has lost its carrier/.test(await history("serv1")));
+    await until("the client to be answered", PATIENCE, () => Promise.resolve(asker.report(since).answering));
+    console.log(`# failed NIC: ${asker.report(since).longest_ms} ms without an answer`);
+    assert.equal(await servedBy(), "serv1");
+    assert.equal(await lab.exec("serv1", ["pgrep", "-x", "lighttpd"]), pid, "the service went on");
+    const [after] = await statusOfBoth(lab);
+    assert.equal(after?.core.identities[0].epoch, before?.core.identities[0].epoch, "the identity stayed");
+    assert.ok(after?.core.problems.some((problem) => /eth2 carries the identity of serv1 in place of eth0/.test(problem)), JSON.stringify(after?.core.problems));
+    await lab.plug("serv1", "eth0");
+    await until("the other NIC to be the spare", PATIENCE, async () => (await statusOfBoth(lab))[0]?.core.carrier.redundant === true);
+    assert.equal((await owners(lab, since)).overlap_ms, 0);
+    asker.stop();
+  });
 
   test("a killed service is started anew where it is", { timeout: 120_000 }, async () => {
     const [serv1] = await statusOfBoth(lab);

@@ -24,6 +24,7 @@ if (ownNetwork()) {
   const open = (changes: Parameters<typeof sampleConfig>[0] = {}): Network => createNetwork(sampleConfig(changes), {
     carrier: (nic, up) => heard.push(`${nic} ${up ? "up" : "down"}`),
     ownMacHeard: (identity) => heard.push(`own mac ${identity}`),
+    exchanged: (because) => heard.push(`exchanged: ${because}`),
     guardLost: (reason) => heard.push(`guard lost: ${reason}`),
     guardBack: () => heard.push("guard back"),
   }, { info: (message) => heard.push(message), warn: (message) => heard.push(message) });

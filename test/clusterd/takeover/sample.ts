@@ -24,12 +24,12 @@ const plain = (full: NodeConfig): NodeConfig => ({ ...full, main: { ...full.main
 /** A service that nobody asks how it is. */
 export const UNCHECKED: Checking = { checks: [], interval: 10_000, timeout: 5000, rise: 2, fall: 3, restarts: { most: 3, within: 600_000 } };
 
-export function sampleConfig(changes: { readonly self?: 0 | 1; readonly timing?: Partial<Timing>; readonly kernelLease?: "auto" | "yes" | "no"; readonly references?: readonly string[]; readonly plain?: boolean } = {}): Config {
+export function sampleConfig(changes: { readonly self?: 0 | 1; readonly timing?: Partial<Timing>; readonly kernelLease?: "auto" | "yes" | "no"; readonly references?: readonly string[]; readonly plain?: boolean; readonly mainFailure?: "handover" | "redundant" } = {}): Config {
   return {
     cluster: {
       name: "sample", profile: "balanced", timing: { ...timing, ...changes.timing }, policy: "balanced",
       references: changes.references ?? ["192.168.50.251", "192.168.50.252", "192.168.50.253"],
-      witness: null, failback: "manual", failbackDelay: 60_000, checkHold: 900_000, divergence: "ask", soloBoot: "ask", soloWait: 60_000, scheduler: "cron", notify: [], port: 694, serialBaud: 115_200, sshPort: 22,
+      witness: null, failback: "manual", failbackDelay: 60_000, checkHold: 900_000, mainFailure: changes.mainFailure ?? "handover", divergence: "ask", soloBoot: "ask", soloWait: 60_000, scheduler: "cron", notify: [], port: 694, serialBaud: 115_200, sshPort: 22,
       offsetLimit: 1000, kernelLease: changes.kernelLease ?? "auto", watchdog: "no", watch: "auto",
     },
     nodes: changes.plain === true ? [plain(node(1)), plain(node(2))] : [node(1), node(2)],
