@@ -28,6 +28,7 @@ import { readScrub } from "./scrub/state.ts";
 import { findJob, settings } from "./settings.ts";
 import { ledgerText, progressLine, runText, statusText } from "./text.ts";
 import type { StatusRow } from "./text.ts";
+import { vouched } from "./vouched.ts";
 import { addWatch } from "./view/commands.ts";
 import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
 
@@ -58,7 +59,7 @@ interface RunFlags { readonly all?: true; readonly dryRun?: true; readonly final
 program.command("run [job]").description("mirror one job, or with --all every job of the identities that this node owns")
   .option("--all", "all jobs of owned identities; the others are passed over").option("-n, --dry-run", "say what would happen, change nothing")
   .option("--final", "as the last pass of a handover: on disk before it counts")
-  .option("--quiet", "for cron: say nothing about runs that went well, and do not wait for a run of the same job that is going on").option("--json", "one JSON object")
+  .option("--quiet", "for cron: say nothing about runs that went well, do not wait for a run of the same job that is going on, and pass over what a watcher vouches for (full_pass)").option("--json", "one JSON object")
   .action((name: string | undefined, flags: RunFlags) => configured(async (config) => {
     if ((name === undefined) === (flags.all === undefined)) return fail(EXIT.usage, "either a job, or --all");
     const elsewhere = leftTo(config);
@@ -66,11 +67,15 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     const jobs = name === undefined ? config.jobs : config.jobs.filter((job) => job.name === name);
     if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
     const done = [];
-    for (const job of jobs) done.push(await runAndEnter(config, job, flags));
+    const passedOver = [];
+    for (const job of jobs) {
+      const because = flags.quiet && !flags.final && !flags.dryRun ? vouched(job, liveNow(job.name), readReport(job.name), Date.now()) : null;
+      if (because === null) done.push(await runAndEnter(config, job, flags)); else passedOver.push({ job: job.name, because });
+    }
     const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
     const counted = done.filter(({ report }) => !skipped(report));
     process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
-    if (flags.json) say(JSON.stringify({ version: 1, ok: process.exitCode === EXIT.ok, jobs: done.map(({ job, report, deletions }) => ({ job, ...report, deletions })) }));
+    if (flags.json) say(JSON.stringify({ version: 1, ok: process.exitCode === EXIT.ok, jobs: done.map(({ job, report, deletions }) => ({ job, ...report, deletions })), passedOver }));
     else for (const { job, report, deletions } of counted) printRun(job, report, deletions, flags);
   }));
 

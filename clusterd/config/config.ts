@@ -163,6 +163,8 @@ export interface JobConfig {
   readonly after: readonly string[];
   readonly hookTimeout: Duration;
   /** Dated directories beyond any of these may be removed; null = no limit. */
+  /** A scheduled run compares everything at least so often. */
+  readonly fullPass: Duration;
   readonly keepFor: Duration;
   readonly keepRuns: number | null;
   readonly keepSize: number | null;

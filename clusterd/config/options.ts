@@ -125,6 +125,7 @@ export const MIRROR = {
   max_delete: optional(kind.integer(0, 999_999_999), 100, "100", "100", "More deletions than this in one run stop it until a person says `mirror approve`."),
   max_delete_percent: optional(kind.integer(0, 100), 10, "10", "10", "The same as a share of all files, in percent; both limits count."),
   watch: optional(kind.choice("auto", "chokidar", "fatrace", "no"), null, "that of cluster.conf", "auto", "Who tells of changes in this job's trees."),
+  full_pass: optional(kind.duration, 900_000, "15m", "15m", "A scheduled run (`--quiet`) compares everything at least so often; in between it passes over a tree whose watcher has missed nothing and whose changes have all arrived.", "1s: every run compares everything."),
   timeout: optional(kind.duration, 3_600_000, "1h", "1h", "A run that takes longer is ended and reported."),
   before: optional(kind.command, [] as readonly string[], "nothing", "/usr/local/sbin/dump-database", "A program that runs before each pass, on the owner: a dump, a snapshot, a freeze.", "If it fails, the pass is not made. It finds CLUSTERD_JOB, CLUSTERD_KIND and CLUSTERD_RUN_ID in its environment."),
   after: optional(kind.command, [] as readonly string[], "nothing", "/usr/local/sbin/thaw", "A program that runs after each pass for which `before` was begun, whatever came of it.", "CLUSTERD_RESULT says what; let it do no harm when it runs twice."),

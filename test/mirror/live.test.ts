@@ -84,6 +84,13 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
     assert.ok(lines.length >= 1 && lines.every(({ version, jobs }) => version === 1 && jobs.length === 1));
   });
 
+  testOnce("a scheduled run passes over what the watcher vouches for, and a person's run does not", async () => {
+    await same();
+    const passedOver = async (...words: readonly string[]) => (JSON.parse((await pair.mirror("run", "www", "--json", ...words)).stdout) as { passedOver: { job: string; because: string }[] }).passedOver;
+    await until("it is passed over", async () => (await passedOver("--quiet")).length === 1);
+    assert.deepEqual(await passedOver(), []);
+  });
+
   test("a folder put in another's place arrives as it is", async () => {
     for (const [folder, content] of [["site", "old"], ["site.new", "longer"]] as const) { mkdirSync(`${here}/${folder}/in`, { recursive: true }); writeFileSync(`${here}/${folder}/in/index`, content); }
     writeFileSync(`${here}/site/only-old`, "x");

@@ -1,0 +1,53 @@
+// Whole passes, ours and plain rsync's by turns: the first copy, nothing changed, one file of a hundred changed.
+
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { Pair } from "../../mirror/pair.ts";
+import { statistics } from "../statistics.ts";
+import { filesAfter } from "../../../mirror/scrub/files.ts";
+import type { Peers } from "./peers.ts";
+
+export interface TreeJob { readonly job: string; readonly rounds: number; readonly ours_s: number; readonly rsync_s: number; /** Median of the rounds' own ratios. */ readonly ratio: number }
+
+export class TreeJobs {
+  readonly #pair: Pair;
+  readonly #peers: Peers;
+
+  constructor(pair: Pair, peers: Peers) {
+    this.#pair = pair;
+    this.#peers = peers;
+  }
+
+  async take(job: string, rounds: number, prepare: () => void, ours: () => Promise<number> = () => this.#ours()): Promise<TreeJob> {
+    const theirs = (): Promise<number> => this.#peers.rsync(`${this.#pair.data}/www`, this.#peers.target("plain"));
+    const pairs: (readonly [number, number])[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      prepare();
+      if (round % 2 === 0) { const own = await ours(); pairs.push([own, await theirs()]); } else { const plain = await theirs(); pairs.push([await ours(), plain]); }
+    }
+    const median = (values: readonly number[]): number => statistics(values)?.median ?? 0;
+    return { job, rounds, ours_s: median(pairs.map(([own]) => own)) / 1000, rsync_s: median(pairs.map(([, plain]) => plain)) / 1000, ratio: Math.round(median(pairs.map(([own, plain]) => (1000 * own) / plain))) / 1000 };
+  }
+
+  /** One run as a person would start it, the program's own start included. Milliseconds. */
+  async #ours(): Promise<number> {
+    const began = performance.now();
+    const { code, stdout, stderr } = await this.#pair.mirror("run", "www", "--json");
+    if (code !== 0) throw new Error(`mirror run ended with ${code}: ${stderr}${stdout.slice(0, 500)}`);
+    return performance.now() - began;
+  }
+
+  /** Neither side has anything of the tree, nor remembers that it had. */
+  forget(): void {
+    for (const folder of [`${this.#pair.dataTwo}/www`, `${this.#pair.two.root}/state/mirror`, this.#peers.target("plain"), this.#peers.target("kept")]) rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** Every hundredth file gets other content of the same length. */
+  changeSome(): void {
+    let count = 0;
+    for (const name of filesAfter(`${this.#pair.data}/www/`, null)) {
+      count += 1;
+      const path = `${this.#pair.data}/www/${name}`;
+      if (count % 100 === 50) writeFileSync(path, `${Math.random()}`.slice(0, 10).padEnd(10, "0") + readFileSync(path, "utf8").slice(10));
+    }
+  }
+}
