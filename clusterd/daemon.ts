@@ -25,7 +25,7 @@ import { createLinks, type Links } from "./heartbeat/links.ts";
 import { createHistory } from "./history.ts";
 import type { Journal, JournalRead } from "./journal.ts";
 import { MaintenanceKeeper } from "./maintenance.ts";
-import { createNotifier } from "./notify.ts";
+import { Teller } from "./notify/teller.ts";
 import { serveRequest } from "./requests.ts";
 import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart, tryNext } from "./restart.ts";
 import { createServices } from "./services/services.ts";
@@ -54,7 +54,7 @@ export class Daemon {
   readonly #log: Log;
   readonly #started = Date.now();
   readonly #history = createHistory(STATE);
-  #notifier: ReturnType<typeof createNotifier>;
+  readonly #teller: Teller;
   readonly #services: ReturnType<typeof createServices>;
   readonly #network: ReturnType<typeof createNetwork>;
   #checks: Checks | null = null;
@@ -72,7 +72,7 @@ export class Daemon {
     this.#witness = witness;
     this.#fence = createFence(otherNode(config));
     this.#log = log;
-    this.#notifier = createNotifier(config.cluster.notify, log);
+    this.#teller = new Teller(config, log);
     this.#services = createServices(config, log);
     const happened = (event: Parameters<Driver["happened"]>[0], at?: number): void => this.#driver?.happened(event, at);
     this.#network = createNetwork(config, {
@@ -115,7 +115,7 @@ export class Daemon {
     this.#maintenance.take();
     driver.run();
     setInterval(() => { this.#watchOffset(); this.#maintenance.look(); }, OFFSET_LOOK);
-    setInterval(() => this.#control?.news(), NEWS_EVERY);
+    setInterval(() => { this.#control?.news(); this.#teller.look(this.#status(driver)); }, NEWS_EVERY);
     // Node would write it when it exits, which a daemon that is killed never does: 40 MB less resident from the next start on.
     flushCompileCache();
     this.#log.info("daemon.started", { cluster: this.#config.cluster.name, node: this.#name(core.self), profile: this.#config.cluster.profile });
@@ -162,7 +162,7 @@ export class Daemon {
     this.#log.say(level, event, { ...(name === null ? {} : { identity: name }), because });
     this.#history.add({ wall: Date.now(), level, event, identity: name, because });
     this.#news();
-    if (level !== "info" || event === "identity.owner") this.#notifier.tell({ event, about: name ?? "-", because });
+    this.#teller.happened({ level, event, because }, name ?? "-");
   }
 
   #news(): void {
@@ -224,7 +224,7 @@ export class Daemon {
     const config = this.#config;
     this.#services.use(config);
     this.#checks?.use(config);
-    this.#notifier = createNotifier(config.cluster.notify, this.#log);
+    this.#teller.use(config);
     this.#driver?.reconfigure(coreConfigOf(config));
     const waits = this.#driver?.state.awaited == null ? "" : "; until the other node has it too, the more cautious of old and new times count";
     this.#log.info("configuration.loaded", { digest: config.digest });

@@ -16,6 +16,7 @@ import { KEY_COMMANDS } from "./keys.ts";
 import { MAINTENANCE_COMMANDS } from "./maintenance.ts";
 import { MANUAL_COMMANDS } from "./manual.ts";
 import { NAME_COMMANDS } from "./names.ts";
+import { NOTIFY_COMMANDS } from "./notify.ts";
 import { OWNERSHIP_COMMANDS } from "./ownership.ts";
 import { PAIR_COMMANDS } from "./pair.ts";
 import { PERSON_COMMANDS } from "./person.ts";
@@ -25,7 +26,7 @@ import { STATUS_COMMANDS } from "./status.ts";
 import { SUPPORT_COMMANDS } from "./support.ts";
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
-  ["Looking:", [...STATUS_COMMANDS, ...PREFLIGHT_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS, ...SUPPORT_COMMANDS]],
+  ["Looking:", [...STATUS_COMMANDS, ...PREFLIGHT_COMMANDS, ...CONFIGURATION_COMMANDS, ...CLOCK_COMMANDS, ...NOTIFY_COMMANDS, ...SUPPORT_COMMANDS]],
   ["Finding a service:", NAME_COMMANDS],
   ["Moving an identity:", [...OWNERSHIP_COMMANDS, ...DRILL_COMMANDS]],
   ["Working on a node:", [...MAINTENANCE_COMMANDS, ...REBOOT_COMMANDS]],

@@ -51,6 +51,11 @@ export interface ClusterConfig {
   readonly scheduler: "cron" | "builtin";
   /** Command that is told of takeovers, lost links and failed runs, as words; never a shell. */
   readonly notify: readonly string[];
+  /** Null: root, where there is a sendmail. */
+  readonly notifyMail: readonly string[] | null;
+  readonly notifyWebhook: "no" | "yes";
+  readonly notifyRemind: Duration;
+  readonly notifyLag: Duration;
   /** UDP port of the heartbeats. */
   readonly port: number;
   /** Of the serial line, where there is one. */

@@ -121,6 +121,10 @@ export function integer(least: number, most: number): Kind<number> {
 
 // ---- commands and paths ----------------------------------------------------------------------------------------
 
+/** As a word behind sendmail's --, and in a header: nothing else than an address. */
+export const mails: Kind<readonly string[]> = several("mail addresses such as root or admin@example.net", (word) =>
+  /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}(@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?$/.test(word) ? { value: word } : { fault: `"${word}" is no mail address` });
+
 export const command: Kind<readonly string[]> = several("the full path of a program and its words, without a shell", (word, index) => {
   if (index > 0) return { value: word };
   if (word.startsWith("/") && /\s/.test(word)) return { fault: `the quotes make "${word}" one word`, hint: "Quote only the words that hold spaces themselves." };

@@ -16,7 +16,7 @@ const SHARED_DISK = (what: string): Elsewhere => ({ text: `${what}: clusterd's n
 const KNOWN: Readonly<Record<string, Elsewhere | null>> = {
   Filesystem: SHARED_DISK("a file system that moves"), drbddisk: SHARED_DISK("a DRBD device"), drbdupper: SHARED_DISK("a DRBD device"),
   LVM: SHARED_DISK("a volume group"), Raid1: SHARED_DISK("an md array"), ServeRAID: SHARED_DISK("a shared RAID"), LinuxSCSI: SHARED_DISK("a shared SCSI disk"), ICP: SHARED_DISK("a shared RAID"), ids: SHARED_DISK("a shared disk"),
-  MailTo: { text: "no mail is sent by a resource", instead: "notify = PROGRAM in cluster.conf is told of every takeover" },
+  MailTo: { text: "no mail is sent by a resource", instead: "notify_mail = ADDRESS in cluster.conf is told of every takeover" },
   AudibleAlarm: { text: "nothing beeps", instead: "notify = PROGRAM in cluster.conf is told of every takeover" },
   IPsrcaddr: { text: "packets of the node itself do not leave with a service's address", instead: "let the service bind to its address" },
   IPv6addr: { text: "services have IPv4 addresses here", instead: "one IPv6 address moves with the identity: MAIN_IPADDR6 in the home node's file" },

@@ -17,7 +17,7 @@ import { takeFailback } from "./ha-cf.ts";
 interface Instance { readonly draft: Draft; readonly name: string; readonly self: DraftNode; readonly service: DraftService; readonly file: string }
 
 const ANNOUNCED = needless("clusterd announces every address itself, for ten seconds and then again and again");
-const MAILS = lost("clusterd sends no mail itself", "notify = PROGRAM in cluster.conf is told of every takeover");
+const MAILS = lost("clusterd hands its mails to the machine's own sendmail", "notify_mail = ADDRESS in cluster.conf; without it root is told, where there is a sendmail");
 const VRRP = needless("no VRRP is spoken");
 const ROUTES = lost("of routes only the default gateway moves with the identity", "MAIN_GATEWAY in the home node's file; others by the system, on both nodes");
 const BALANCING = lost("clusterd spreads no load over further machines", "keep keepalived's checkers, ipvsadm or HAProxy for it, started by a service here");

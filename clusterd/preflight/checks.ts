@@ -181,7 +181,8 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
   { check: "free space", each: ({ backups, trees }) => unless([backups, ...trees.map(({ space }) => space)].filter(distinct).flatMap(short), "enough") },
   { check: "watch budget", each: ({ watches: { limit, entries } }) => [entries <= limit / 2 ? ok(`${entries} folders, ${limit} watches`)
     : warn(`${entries} folders to watch and ${limit} watches in all`, `sysctl fs.inotify.max_user_watches=${2 ** Math.ceil(Math.log2(4 * entries))}; without it only scheduled runs mirror`)] },
-  { check: "notifications", each: ({ notify }, _node, config) => [config.cluster.notify.length === 0 ? skip("nobody is told of takeovers: `notify` in cluster.conf") : notify === null ? ok(config.cluster.notify[0] as string) : fail(notify, "install it on both nodes, mode 755")] },
+  { check: "notifications", each: ({ notify: { ways, problems } }) => problems.length > 0 ? problems.map((problem) => fail(problem, "mend it on both nodes; `clusterd notify --test` tries every way"))
+    : [ways.length === 0 ? skip("nobody is told of anything: `notify_mail` and its like in cluster.conf; root, once there is a sendmail") : ok(ways.join(", "))] },
   { check: "last drill", both: (own, peer) => lastDrill([own.drill ?? null, peer.drill ?? null], Math.max(own.wall, peer.wall)) },
   { check: "hypervisor", each: ({ virtual }) => [virtual ? skip("a virtual machine: its port must allow other MACs (forged transmits, MAC changes); a planned `clusterd switchover` proves it") : ok("a real machine")] },
 ];

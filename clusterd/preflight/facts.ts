@@ -65,6 +65,6 @@ export interface Facts {
   readonly groups: Readonly<Record<string, number>>;
   /** The last one that was held from this node. */
   readonly drill: Drill | null;
-  /** Why the program of `notify` cannot be run, or null. */
-  readonly notify: string | null;
+  /** By which ways people are told, and what keeps one of them from working. */
+  readonly notify: { readonly ways: readonly string[]; readonly problems: readonly string[] };
 }

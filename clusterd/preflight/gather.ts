@@ -18,6 +18,7 @@ import { askDaemon } from "../status/control-client.ts";
 import type { NodeStatus } from "../status/control.ts";
 import { pinnedKeys } from "../status/peer.ts";
 import { lastClockReport } from "../timesync/clock-report.ts";
+import { waysOf, wayProblems } from "../notify/ways.ts";
 import { readDrills } from "../moves/drill.ts";
 import { candidateLinks, chooseLink } from "../../mirror/links.ts";
 import { rsyncVersion } from "../../mirror/rsync-args.ts";
@@ -55,7 +56,7 @@ export async function gatherFacts(config: Config): Promise<Facts> {
     watches: { limit: Number(read("/proc/sys/fs/inotify/max_user_watches")), entries: countEntries(treesThere(config), MOST_ENTRIES) ?? MOST_ENTRIES },
     users: numbers("/etc/passwd"), groups: numbers("/etc/group"),
     drill: readDrills().at(-1) ?? null,
-    notify: config.cluster.notify.length === 0 ? null : notRunnable(config.cluster.notify[0] as string),
+    notify: { ways: waysOf(config).map(({ name }) => name), problems: wayProblems(config.cluster) },
   };
 }
 

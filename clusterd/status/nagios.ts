@@ -5,9 +5,9 @@
 
 import type { NodeView } from "../commands/look.ts";
 import type { Index } from "../core/model.ts";
-import { maintenanceText } from "../maintenance.ts";
 import type { NodeStatus } from "./control.ts";
 import { HOLDING } from "./text.ts";
+import { hasFailed, holds, troublesOf } from "./troubles.ts";
 
 export const STATES = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
 export interface Verdict { readonly code: 0 | 1 | 2 | 3; readonly line: string }
@@ -22,7 +22,7 @@ export function nagios(own: NodeView, peer: NodeView | null): Verdict {
     ...([0, 1] as const).flatMap((identity) => held(known, identity, own.status.nodes[identity])),
     ...known.flatMap(({ node, checks = [] }) => checks.filter((service) => isFailing(service)).map((service) => ({ code: 2 as const, text: `${service.service} fails its checks on ${node}: ${service.checks.find(({ state }) => state === "failing")?.said ?? service.phase}` }))),
     ...(peer !== null && "unreachable" in peer ? [{ code: 1 as const, text: `${peer.node} cannot be asked` }] : []),
-    ...known.flatMap(nodeFindings),
+    ...known.flatMap((status) => troublesOf(status).map(({ text }) => ({ code: 1 as const, text }))),
   ];
   const code = findings.reduce<0 | 1 | 2>((worst, finding) => (finding.code > worst ? finding.code : worst), 0);
   const texts = findings.filter((finding) => finding.code === code).map(({ text }) => text);
@@ -47,26 +47,6 @@ const recorded = ({ core }: NodeStatus, identity: Index): boolean => {
   return owner !== null && owner !== core.self && core.peer.state !== "silent";
 };
 
-function nodeFindings({ node, nodes, core, configuration, jobs, maintenance, wall }: NodeStatus): readonly Finding[] {
-  const texts = [
-    ...(core.references.of > 0 && !core.references.majority ? [`${node}: ${core.references.answered} of ${core.references.of} reference hosts answer`] : []),
-    ...(maintenance == null ? [] : [`${node}: in maintenance ${maintenanceText(maintenance, wall)}`]),
-    ...(configuration.problem === null ? [] : [`${node}: the new configuration was refused`]),
-    ...core.identities.flatMap(({ identity, role, stale, peerInSync }) => [
-      ...(stale ? [`${node} is stale for ${nodes[identity]}`] : []),
-      ...(HOLDING.includes(role) && !peerInSync ? [`${node}: the peer is not in sync for ${nodes[identity]}`] : []),
-    ]),
-    ...core.problems.map((text) => `${node}: ${text}`),
-    ...jobs.filter(({ identity, lastGood }) => lastGood === null && holds(core, nodes, identity)).map(({ job }) => `${job} was never mirrored`),
-    ...jobs.filter((job) => failed(job) && holds(core, nodes, job.identity)).map(({ job, lastResult }) => `${job}: ${lastResult ?? "the last run failed"}`),
-  ];
-  return texts.map((text) => ({ code: 1, text }));
-}
-
-/** A job counts where it is pushed from. */
-const holds = (core: NodeStatus["core"], nodes: NodeStatus["nodes"], identity: string): boolean => core.identities.some((one) => nodes[one.identity] === identity && one.role === "owner");
-const failed = ({ lastGood, lastRun }: NodeStatus["jobs"][number]): boolean => lastGood !== null && lastRun !== null && lastRun > lastGood;
-
 const owners = (known: readonly NodeStatus[]): string => ([0, 1] as const).map((identity) => {
   const { nodes, core: { identities } } = known[0] as NodeStatus;
   const holder = known.find(({ core }) => HOLDING.includes(core.identities[identity].role))?.node ?? nodes[identities[identity].owner ?? identity];
@@ -80,6 +60,6 @@ function figures(own: NodeStatus, known: readonly NodeStatus[]): string {
     `links=${own.core.links.filter(({ state }) => state === "on-time").length};;;0;${own.core.links.length}`,
     `references=${own.core.references.answered};;;0;${own.core.references.of}`,
     ...(own.offset === null ? [] : [`offset=${(own.offset / 1000).toFixed(6)}s`]),
-    `jobs_failed=${jobs.filter(failed).length}`, `mirror_age=${Math.round(oldest)}s`,
+    `jobs_failed=${jobs.filter(hasFailed).length}`, `mirror_age=${Math.round(oldest)}s`,
   ].join(" ");
 }

@@ -1,9 +1,11 @@
-// Planned work on real nodes: maintenance, drain and its way back, a drill, a reboot, a stop. One lab for all.
+// Planned work on real nodes: maintenance, drain and its way back, a drill, a reboot, a stop; and who is told of it. One lab for all.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import type { Drill } from "../../clusterd/moves/drill.ts";
+import { changedSample } from "./configuration.ts";
 import { goHome } from "./faults.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
@@ -14,14 +16,29 @@ import { identitiesOf, isHome } from "./story/state.ts";
 const lab = new Lab(`moves-${process.pid}`);
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const clusterd = (node: string, ...words: string[]): Promise<string> => lab.exec(node, ["sh", "-c", 'exec clusterd "$@" 2>&1', "sh", ...words], { timeout: 120_000, reject: false });
+const CLIENT = "192.168.50.100";
+const SECRET = "T0PSECRET-T0PSECRET";
+const POSTED = `${lab.folder}/posted.log`;
+const posted = (): string => readFileSync(POSTED, "utf8");
+const subjects = async (): Promise<string> => (await lab.exec("serv1", ["cat", "/run/mails"], { reject: false })).split("\n").filter((line) => line.startsWith("Subject: ")).join("\n");
 const roles = async (node: "serv1" | "serv2"): Promise<string> => (await identitiesOf(lab))[node].map(({ role }) => role).join(" ");
 
 if (needsLab(test)) {
   before(async () => {
-    await lab.up();
+    const address = { "var/lib/clusterd/keys/webhook.url": `http://${CLIENT}:8099/${SECRET}` };
+    await lab.up({ configuration: changedSample(lab, { "cluster.conf": { notify_mail: "root", notify_webhook: "yes" } }), secrets: { serv1: address, serv2: address } });
+    // The nodes have no mail system, and a client is the web service: each writes down what it gets.
+    await lab.exec("serv1", ["sh", "-c", "printf '#!/bin/sh\\ncat >>/run/mails\\n' >/usr/sbin/sendmail && chmod 755 /usr/sbin/sendmail"]);
+    lab.startOnClient("client", POSTED, [process.execPath, "-e", "require('node:http').createServer((request, response) => { request.pipe(process.stdout, { end: false }); request.on('end', () => response.end()); }).listen(8099)"]);
     await goHome(lab);
   });
   after(() => lab.down());
+
+  test("a test notice goes out by mail and webhook", { timeout: 60_000 }, async () => {
+    assert.equal(await clusterd("serv1", "notify", "--test"), "mail to root: handed over\nwebhook: handed over");
+    assert.match(await subjects(), /^Subject: \[sample\] serv1: test: a person tries/m);
+    assert.match(posted(), /"cluster":"sample","node":"serv1",.*"event":"test"/);
+  });
 
   test("a drained node holds nothing, keeps that over a restart of its daemon, takes nothing over, and comes back by a person's word", { timeout: 180_000 }, async () => {
     const since = now();
@@ -43,6 +60,7 @@ if (needsLab(test)) {
     assert.equal(await roles("serv1"), "standby standby");
     await clusterd("serv1", "undrain");
     await until("serv1 to take over once it may", 30_000, async () => (await roles("serv1")) === "owner owner");
+    await until("people to be told by mail and webhook", 30_000, async () => /serv1: identity\.owner serv2: /.test(await subjects()) && /"event":"identity\.owner","about":"serv2"/.test(posted()));
     await lab.powerOn("serv2");
     await goHome(lab);
     assert.equal((await owners(lab, since)).overlap_ms, 0);
@@ -91,5 +109,8 @@ if (needsLab(test)) {
     assert.match(await clusterd("serv1", "history"), /identity\.acquiring serv2: the peer hands it over to us/);
     await until("serv2's daemon to have ended", 30_000, async () => /not running here/.test(await clusterd("serv2", "status", "--local")));
     assert.equal((await owners(lab, since)).overlap_ms, 0);
+    await until("lost redundancy to be told", 60_000, async () => /serv1: degraded: the peer has left: no redundancy/.test(await subjects()) && /"event":"degraded","about":null,"because":"the peer has left/.test(posted()));
+    const log = await lab.exec("serv1", ["sh", "-c", "cat /var/log/clusterd.log /var/log/*.log /var/lib/clusterd/history.jsonl 2>/dev/null; clusterd check --show"]);
+    assert.doesNotMatch(log, new RegExp(SECRET));
   });
 }

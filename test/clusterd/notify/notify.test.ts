@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
-import { createNotifier } from "../../../clusterd/notify.ts";
+import { createNotifier as createFor } from "../../../clusterd/notify/notifier.ts";
+import { commandWay } from "../../../clusterd/notify/ways.ts";
+
+/** With a command as the only way, or none. */
+const createNotifier = (argv: readonly string[], ...rest: Parameters<typeof createFor> extends readonly [unknown, ...infer R] ? R : never) => createFor(argv.length === 0 ? [] : [commandWay(argv)], ...rest);
 
 interface Scene { readonly program: string; readonly told: () => readonly string[]; readonly warned: string[]; readonly log: { warn(event: string, fields?: Readonly<Record<string, unknown>>): void } }
 

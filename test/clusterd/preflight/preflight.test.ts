@@ -40,7 +40,7 @@ function facts(self: 0 | 1): Facts {
     programs: { clusterd: "0.1.0", rsync: "3.5.0", ssh: "/usr/bin/ssh", perl: "/usr/bin/perl", ip: "/usr/sbin/ip", setpriv: "/usr/bin/setpriv", tar: "/usr/bin/tar", nft: "/usr/sbin/nft" },
     services: [{ name: "www", what: "/etc/init.d/lighttpd", exists: true, atBoot: false }], units: [{ name: "clusterd", atBoot: true }], checks: [], cron: { file: true, running: true },
     trees: [{ job: "www", path: "/srv/www/", exists: true, marked: true, unmounted: null, space }], backups: { ...space, path: "/var/backups/clusterd", freeBytes: 51e9 },
-    watches: { limit: 100_000, entries: 1000 }, users: { root: 0, www: 33 }, groups: { root: 0, www: 33 }, notify: null, drill: null,
+    watches: { limit: 100_000, entries: 1000 }, users: { root: 0, www: 33 }, groups: { root: 0, www: 33 }, notify: { ways: [], problems: [] }, drill: null,
   };
 }
 
@@ -131,10 +131,10 @@ for (const [what, check, state, remedy, change] of PLANTED) {
 
 test("every check is found out by a planted fault, or only ever tells", () => {
   const planted = new Set(PLANTED.map(([, check]) => check));
-  const findings = preflight(CONFIG, { ...facts(0), notify: "/x is not there", virtual: true }, facts(1));
+  const findings = preflight(CONFIG, { ...facts(0), notify: { ways: ["/x"], problems: ["/x is not there"] }, virtual: true }, facts(1));
   assert.deepEqual(CHECK_NAMES.filter((name) => !planted.has(name)), ["notifications", "hypervisor"]);
   assert.equal(findings.find(({ check }) => check === "hypervisor")?.state, "skip");
-  const told = preflight({ ...CONFIG, cluster: { ...CONFIG.cluster, notify: ["/x"] } }, { ...facts(0), notify: "/x is not there" }, facts(1));
+  const told = preflight(CONFIG, { ...facts(0), notify: { ways: ["/x"], problems: ["/x is not there"] } }, facts(1));
   assert.equal(told.find(({ check, node }) => check === "notifications" && node === "serv1")?.state, "fail");
 });
 
