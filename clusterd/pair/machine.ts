@@ -14,7 +14,7 @@ export interface Nic {
   /** bond, bridge, vlan, veth, …; null: hardware, as far as the kernel can tell. */
   readonly kind: string | null;
   /** IPv4, without those of the machine itself (127…, 169.254…). */
-  readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
+  readonly addresses: readonly { readonly address: string; readonly prefix: number; /** by DHCP */ readonly dynamic: boolean }[];
 }
 
 export interface Machine {
@@ -37,7 +37,7 @@ export interface Machine {
 interface Line {
   readonly ifname: string; readonly flags?: readonly string[]; readonly address?: string; readonly permaddr?: string; readonly master?: string; readonly link_type?: string;
   readonly linkinfo?: { readonly info_kind?: string };
-  readonly addr_info?: readonly { readonly family?: string; readonly local?: string; readonly prefixlen?: number; readonly scope?: string }[];
+  readonly addr_info?: readonly { readonly family?: string; readonly local?: string; readonly prefixlen?: number; readonly scope?: string; readonly dynamic?: boolean }[];
 }
 
 const ETC = "/etc/cluster.d/";
@@ -60,7 +60,7 @@ export function readMachine(text: string): Machine | null {
 
 const nicOf = ({ ifname: name, flags = [], address = "", permaddr, master, linkinfo, addr_info: info = [] }: Line, wireless: boolean): Nic => ({
   name, mac: (permaddr ?? address).toLowerCase(), up: flags.includes("UP"), carrier: flags.includes("LOWER_UP"), wireless, master: master ?? null, kind: linkinfo?.info_kind ?? null,
-  addresses: info.flatMap(({ family, local, prefixlen, scope }) => (family === "inet" && scope === "global" && local !== undefined && prefixlen !== undefined ? [{ address: local, prefix: prefixlen }] : [])),
+  addresses: info.flatMap(({ family, local, prefixlen, scope, dynamic }) => (family === "inet" && scope === "global" && local !== undefined && prefixlen !== undefined ? [{ address: local, prefix: prefixlen, dynamic: dynamic === true }] : [])),
 });
 
 function list(json: string): readonly unknown[] {

@@ -183,13 +183,14 @@ export async function preferPrivate(login: Login, host: Host, config: Config, na
 
 interface Sofar { readonly changes: readonly string[]; readonly notes: readonly string[]; readonly warnings: readonly string[] }
 
+/** A machine that was busy with all this a moment ago may be late with a heartbeat; a fault is still there the third time. */
 async function preflightOutcome(hosts: readonly [Host, Host], sofar: Sofar, names: readonly [string, string]): Promise<Outcome> {
-  const { out, err, code } = await runJob(hosts, { at: 0, script: "clusterd preflight --json" });
+  const { out, err, code } = await runJob(hosts, { at: 0, script: "for pause in 2 4; do if said=$(clusterd preflight --json); then printf '%s\\n' \"$said\"; exit; fi; sleep $pause; done; clusterd preflight --json" });
   const done = sofar.changes.length === 0 ? `Nothing to do: ${names.join(" and ")} are a pair.` : `Done: ${sofar.changes.length} steps. \`clusterd status\` shows the pair; then try \`clusterd switchover\` and \`clusterd failback\`.`;
   try {
     const { findings } = JSON.parse(out) as { readonly findings: readonly Finding[] };
     const text = (quiet: boolean): string => preflightText(findings, { quiet, colour: colourWanted() });
-    return { ...outcome(code === 0 ? "ok" : "failed", [done, `clusterd preflight: ${text(false).split("\n").at(-1)}`, text(true)].join("\n").trimEnd(), { ...sofar, findings }), code };
+    return { ...outcome(code === 0 ? "ok" : "failed", `${done}\nclusterd preflight:\n${text(true) === "" ? text(false).split("\n").at(-1) : text(true)}`, { ...sofar, findings }), code };
   } catch {
     return outcome("failed", `${done}\nclusterd preflight: ${err}${out}`, { ...sofar });
   }

@@ -127,6 +127,11 @@ function notesOf(machines: Both<Machine>, roles: Both<Roles>): readonly string[]
     ...(counts[0] === counts[1] ? [] : [`${machines[0].name} has ${counts[0]} NICs, ${machines[1].name} has ${counts[1]}: those without a role are left alone`]),
     ...machines.flatMap(({ name, nics }) => nics.filter(({ wireless }) => wireless).map((nic) => `${nic.name} of ${name} is wireless, and is left alone: its MAC cannot move`)),
     ...machines.flatMap(({ name }, at) => {
+      const nic = roles[at as 0 | 1].main?.nic;
+      const [leased] = nic?.addresses.filter(({ dynamic }) => dynamic) ?? [];
+      return nic === undefined || leased === undefined ? [] : [`${leased.address} of ${name} came by DHCP, and is taken for good: reserve it at the server, and take ${nic.name} from the DHCP client and from what starts it at boot, or the address comes back while the other node has it`];
+    }),
+    ...machines.flatMap(({ name }, at) => {
       const more = roles[at as 0 | 1].main?.nic.addresses.slice(1) ?? [];
       return more.length === 0 ? [] : [`${more.map(({ address }) => address).join(" and ")} of ${name}'s main NIC move only if a service has them: address = ADDRESS/PREFIX`];
     }),

@@ -32,7 +32,8 @@ export interface Setting {
 export const RECORD = "/var/lib/clusterd/pair";
 /** What is replaced or removed, as it was. */
 export const keptIn = (stamp: string): string => `/var/backups/clusterd/pair-${stamp}`;
-const UNPACKED = "/var/tmp/clusterd-pair";
+/** Where only root can put something: it is run from there. */
+const UNPACKED = `${RECORD}/release`;
 const SIDES: readonly Side[] = [0, 1];
 
 /** A private file with the other node's bundle; gone when the script ends. */
@@ -88,7 +89,7 @@ function programSteps({ source, release, replace }: Setting): readonly Step[] {
     { at: 0, what: "clusterd install", done: job(0, `${INSTALLED} && ${here} install --dry-run --json | ${NOTHING}`), act: job(0, `${here} install`) },
     {
       at: 1, what: `copy the program (${release.length} files) to ${UNPACKED}`, done: job(1, same, sums),
-      act: job(1, `set -e; rm -rf ${UNPACKED}; mkdir -m 700 ${UNPACKED}; tar -xf - -C ${UNPACKED} --no-same-owner`, { at: 0, script: `tar -cf - -C ${quote(source)} --owner=0 --group=0 -T -`, input: release.map(({ path }) => `${path}\n`).join("") }),
+      act: job(1, `set -e; umask 077; rm -rf ${UNPACKED}; mkdir -p ${UNPACKED}; tar -xpf - -C ${UNPACKED} --no-same-owner`, { at: 0, script: `tar -cf - -C ${quote(source)} --owner=0 --group=0 -T -`, input: release.map(({ path }) => `${path}\n`).join("") }),
     },
     {
       at: 1, what: "clusterd install, with the keys of the first node",

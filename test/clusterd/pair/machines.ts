@@ -3,7 +3,7 @@
 import type { Machine, Nic } from "../../../clusterd/pair/machine.ts";
 
 export const nic = (name: string, mac: string, address: string | null = null, more: Partial<Nic> = {}): Nic => ({
-  name, mac, up: true, carrier: true, wireless: false, master: null, kind: null, addresses: address === null ? [] : [{ address, prefix: 24 }], ...more,
+  name, mac, up: true, carrier: true, wireless: false, master: null, kind: null, addresses: address === null ? [] : [{ address, prefix: 24, dynamic: false }], ...more,
 });
 
 export const PROGRAMS = ["ip", "perl", "rsync", "ssh", "sshd", "ssh-keygen", "setpriv", "nft", "cron", "apt-get"];

@@ -111,6 +111,12 @@ test("equal names, another architecture, not root, and answers for a stranger ar
   assert.match(proposed(machine(1), machine(2), said("[serv1]\nMAIN_INTERFACE = eht0\n")).obstacles.join(), /MAIN_INTERFACE of serv1 is eht0, and serv1 has no such NIC\. Did you mean eth0\?/);
 });
 
+test("an address by DHCP is taken, and what must be done about it is said", () => {
+  const { notes, keys } = proposed(withNics(machine(1), nic("eth0", "02:00:00:00:00:01", null, { addresses: [{ address: "192.168.50.1", prefix: 24, dynamic: true }] })), machine(2));
+  assert.equal(keys[0]?.["MAIN_IPADDR"], "192.168.50.1");
+  assert.match(notes.join(), /^192\.168\.50\.1 of serv1 came by DHCP, and is taken for good: reserve it at the server, and take eth0 from the DHCP client/);
+});
+
 test("what an existing configuration says stands, whatever the NICs carry now", () => {
   const config = new Map([["cluster.conf", "[cluster]\nname = old\nnodes = serv1 serv2\n"], ["serv1.conf", "MAIN_INTERFACE=eth0\nMAIN_IPADDR=192.168.50.1\nMAIN_MACADDR=02:00:00:00:00:01\nHEARTBEAT_INTERFACE=eth1\nHEARTBEAT_IPADDR=10.50.0.1\nREDUNDANT_INTERFACE=eth2\n"]]);
   const away = withNics(machine(1, { config, gateway: null }), nic("eth0", "06:00:00:00:00:99"), nic("eth2", "02:00:00:00:00:02", "192.168.50.2"));

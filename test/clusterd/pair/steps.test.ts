@@ -31,12 +31,16 @@ const whats = (steps: readonly Step[]): readonly string[] => steps.map(({ at, wh
 
 test("on a sound pair of machines: install, keys, services, trees, start, mirror", () => {
   assert.deepEqual(whats(pairSteps(setting())), [
-    "0 clusterd install", "1 copy the program (1 files) to /var/tmp/clusterd-pair", "1 clusterd install, with the keys of the first node", "0 clusterd keys import, of the second node's keys",
+    "0 clusterd install", "1 copy the program (1 files) to /var/lib/clusterd/pair/release", "1 clusterd install, with the keys of the first node", "0 clusterd keys import, of the second node's keys",
     "0 systemctl disable lighttpd: clusterd starts it on the owner", "1 systemctl disable --now lighttpd: clusterd starts it on the owner",
     "0 make /srv/files/, to be mirrored to", "1 make /srv/www/, to be mirrored to",
     "0 systemctl start clusterd clusterd-mirror", "1 systemctl start clusterd clusterd-mirror",
     "0 wait until both identities are held", "0 mirror run --all: the first copy", "1 mirror run --all: the first copy", "0 wait until each could stand in for the other",
   ]);
+});
+
+test("nothing is run from where others than root can write", () => {
+  for (const { act, done } of pairSteps(setting())) assert.doesNotMatch(`${act.script} ${done?.script}`, /\/tmp\//);
 });
 
 test("packages only where they lack, files only where they differ, the boot process's files only where they raise the identity", () => {
