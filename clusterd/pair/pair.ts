@@ -29,7 +29,8 @@ import type { Machine } from "./machine.ts";
 import { propose } from "./propose.ts";
 import type { Proposal, Question } from "./propose.ts";
 import type { Side } from "./step.ts";
-import { pairSteps } from "./steps.ts";
+import { cableSteps, pairSteps } from "./steps.ts";
+import type { Setting } from "./steps.ts";
 import { ask, atTerminal } from "./terminal.ts";
 
 export interface PairOptions {
@@ -98,22 +99,25 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
   const { config } = loaded;
   const packages = machines.map((machine) => missingPackages(machine, config));
   const notes = [...proposal.notes, ...loaded.warnings.map(formatProblem), ...taken(proposal), ...(options.packages ? [] : packages.flatMap((missing, at) => (missing.length === 0 ? [] : [`${names[at]} lacks ${missing.join(" ")}`]))), ...ownLogin(machines[0], config)];
-  const steps = pairSteps({
+  const setting: Setting = {
     machines, config, writes: plan.writes, source: SOURCE, release: release(), replace: options.replace, stamp: stampNow(),
     packages: options.packages ? [packages[0] ?? [], packages[1] ?? []] : null,
-  });
+  };
+  const [first, steps] = [cableSteps(setting), pairSteps(setting)];
   const carrying = { hosts, names, say };
   for (const note of notes) say(`note: ${note}`);
   if (options.dryRun || (atTerminal() && options.answers === null)) {
     if (plan.writes.length > 0) say(filesText(plan));
-    const { changes } = await carryOut(steps, { ...carrying, dryRun: true, say: (line) => say(`would: ${line}`) });
+    const { changes } = await carryOut([...first, ...steps], { ...carrying, dryRun: true, say: (line) => say(`would: ${line}`) });
     const text = changes.length === 0 ? `Nothing to do: ${names.join(" and ")} are a pair.` : `${changes.length} steps. Nothing was done.`;
     if (options.dryRun) return outcome("ok", text, { changes, notes, files: plan.writes.map(({ path, at, text: content }) => ({ node: names[at], path: `${ETC}/${path}`, text: content })), dry_run: true, text });
     if (changes.length > 0 && (await ask("Do all this? yes or no", null)).toLowerCase() !== "yes") return outcome("refused", "Nothing was done.");
   }
   pin(login, options.target.host, names[1]);
-  await preferPrivate(login, hosts[1], config, names[1]);
-  const { changes, warnings, failure } = await carryOut(steps, { ...carrying, dryRun: false });
+  const cabled = await carryOut(first, { ...carrying, dryRun: false });
+  if (cabled.failure === null) await preferPrivate(login, hosts[1], config, names[1]);
+  const { warnings, failure, ...done } = cabled.failure === null ? await carryOut(steps, { ...carrying, dryRun: false }) : { ...cabled, changes: [] };
+  const changes = [...cabled.changes, ...done.changes];
   if (failure !== null) return outcome("failed", `${failure}\nMend that and say it again: what is done stays done.`, { changes, notes, warnings, failure });
   return preflightOutcome(hosts, { changes, notes, warnings }, names);
 }

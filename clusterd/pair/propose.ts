@@ -1,6 +1,7 @@
 // Two machines and what a person has said → a pair: the keys of its files each with its reason, what is to be asked, and why
 // it cannot be. Pure; nothing is asked or written here.
 
+import { isWithin } from "../config/addresses.ts";
 import type { NicRole } from "../config/config.ts";
 import type { CLUSTER } from "../config/options.ts";
 import { didYouMean } from "../config/suggest.ts";
@@ -35,18 +36,21 @@ const KEY = { main: "MAIN_INTERFACE", heartbeat: "HEARTBEAT_INTERFACE", redundan
 const ROLES = Object.keys(KEY) as readonly NicRole[];
 const NAMES = { main: "where clients come in", heartbeat: "with the private cable", redundant: "the spare on the LAN" } as const;
 const NONE: Keys = new Map();
+/** For a private cable without addresses. */
+const CABLE_NETS = ["10.50.0", "10.51.0", "172.30.50", "192.168.250"];
 
 export function propose(machines: Both<Machine>, said: Said): Proposal {
   const of = ({ name }: Machine): Keys => said.get(name) ?? NONE;
   const saidNic = (at: 0 | 1, role: NicRole): Nic | null => machines[at].nics.find(({ name }) => name === of(machines[at]).get(KEY[role])) ?? null;
   const { lan, roles } = layOut(machines, saidNic);
+  const net = CABLE_NETS.find((one) => machines.every(({ nics }) => nics.every(({ addresses }) => addresses.every(({ address }) => !isWithin(address, `${one}.0`, 16))))) ?? null;
   const draft = newDraft();
   const questions: Question[] = [];
   for (const [at, machine] of machines.entries()) {
     const node = nodeNamed(draft, machine.name);
     if (node === null) continue;
     for (const [key, value] of of(machine)) setKey(node, key as NodeKey, value, null);
-    questions.push(...nodeKeys(node, machine, roles[at as 0 | 1], lan));
+    questions.push(...nodeKeys(node, machine, roles[at as 0 | 1], { lan, cable: net === null ? null : `${net}.${at + 1}` }));
   }
   for (const [key, value] of said.get("cluster") ?? NONE) draft.cluster.set(key as keyof typeof CLUSTER, value);
   if (!draft.cluster.has("name")) draft.cluster.set("name", machines.map(({ name }) => name).join("-").slice(0, 32));
@@ -56,7 +60,9 @@ export function propose(machines: Both<Machine>, said: Said): Proposal {
   return { draft, questions, obstacles: [...obstaclesOf(machines, said), ...ROLES.flatMap((role) => strangeNics(machines, said, role))], notes: described ? [] : notesOf(machines, roles) };
 }
 
-function nodeKeys(node: DraftNode, machine: Machine, roles: Roles, lan: string | null): readonly Question[] {
+interface Networks { readonly lan: string | null; /** A proposal for the private NIC, where it has none. */ readonly cable: string | null }
+
+function nodeKeys(node: DraftNode, machine: Machine, roles: Roles, { lan, cable: proposed }: Networks): readonly Question[] {
   const open: Question[] = [];
   const set = (key: NodeKey, value: string | null | undefined, why: string): void => { if (value != null) setKey(node, key, value, why); };
   const ask = (key: NodeKey, proposal: string | null, asks: string, required = true): void => { if (!node.keys.has(key)) open.push({ section: machine.name, key, asks, proposal, required }); };
@@ -74,8 +80,12 @@ function nodeKeys(node: DraftNode, machine: Machine, roles: Roles, lan: string |
   if (machine.gateway !== null && machine.gateway.nic === roles.main?.nic.name) set("MAIN_GATEWAY", machine.gateway.address, "the default route");
   const cable = roles.heartbeat === null ? null : addressIn(roles.heartbeat.nic, null);
   set("HEARTBEAT_IPADDR", cable?.address, `${roles.heartbeat?.nic.name} has it now`);
-  ask("HEARTBEAT_IPADDR", null, `the address of ${machine.name} on the private cable`);
   if (!node.keys.has("HEARTBEAT_NETMASK")) set("HEARTBEAT_PREFIX", cable === null ? null : String(cable.prefix), `${roles.heartbeat?.nic.name} has it now`);
+  if (roles.heartbeat !== null) {
+    ask("HEARTBEAT_IPADDR", proposed, `the address of ${machine.name} on the private cable`);
+    set("HEARTBEAT_IPADDR", proposed, "proposed: neither node uses this network");
+    if (!node.keys.has("HEARTBEAT_NETMASK")) set("HEARTBEAT_PREFIX", "24", "proposed");
+  }
   const resting = roles.redundant === null || lan === null ? null : addressIn(roles.redundant.nic, lan);
   set("ADMIN_IPADDR", resting?.address, `${roles.redundant?.nic.name} has it now`);
   if (!machine.config.has(`${machine.name}.conf`)) ask("ADMIN_IPADDR", null, `a free address of the LAN for ${machine.name} itself, which it has on the redundant NIC while that is idle`, false);

@@ -41,6 +41,19 @@ const WITH_BUNDLE = 'umask 077; d=$(mktemp -d) || exit; trap \'rm -rf "$d"\' EXI
 const INSTALLED = "[ -e /var/lib/clusterd/installed.json ]";
 const NOTHING = "grep -q '\"changes\":\\[\\]'";
 
+/** ifupdown reads it where /etc/network/interfaces sources the folder, as Debian's does. */
+export const CABLE_FILE = "/etc/network/interfaces.d/clusterd-private";
+
+/** Before all else: what follows goes by the private cable. Where ifupdown is not in charge, preflight says what is missing. */
+export function cableSteps({ machines, config }: Setting): readonly Step[] {
+  return SIDES.flatMap((at): readonly Step[] => {
+    const { interface: nic, address, prefix } = config.nodes[homeOf(machines[at], config)].heartbeat;
+    const bare = machines[at].nics.some(({ name, addresses }) => name === nic && addresses.length === 0);
+    if (!bare || !machines[at].boot.has("/etc/network/interfaces")) return [];
+    return [{ at, what: `give ${nic} its address ${address}/${prefix}, in ${CABLE_FILE}`, done: null, act: job(at, `umask 022; mkdir -p "$(dirname ${CABLE_FILE})" && cat >${CABLE_FILE} && ifup --force ${nic}`, `auto ${nic}\niface ${nic} inet static\n    address ${address}/${prefix}\n`) }];
+  });
+}
+
 export function pairSteps(setting: Setting): readonly Step[] {
   return [
     ...SIDES.flatMap((at) => packageSteps(setting, at)),

@@ -8,7 +8,7 @@ import { FIRST_TABLE } from "../takeover/nic-plan.ts";
 import { asBefore } from "./boot-files.ts";
 import type { Machine } from "./machine.ts";
 import type { Side, Step } from "./step.ts";
-import { RECORD, keptIn, rewriting } from "./steps.ts";
+import { CABLE_FILE, RECORD, keptIn, rewriting } from "./steps.ts";
 
 export interface Parting {
   /** Null: it is not asked (--here-only). */
@@ -21,7 +21,7 @@ export interface Parting {
 export function unpairSteps({ machines, config, stamp }: Parting): readonly Step[] {
   return ([1, 0] as const).flatMap((at) => {
     const machine = machines[at];
-    return machine === null ? [] : [stop(machine, at), ...boot(machine, config, at), services(machine, at), configuration(stamp, at), journal(stamp, at), uninstall(at)];
+    return machine === null ? [] : [stop(machine, at), ...boot(machine, config, at), ...cable(machine, at), services(machine, at), configuration(stamp, at), journal(stamp, at), uninstall(at)];
   });
 }
 
@@ -51,6 +51,9 @@ function boot({ boot: files, nics, name }: Machine, config: Config | null, at: S
 }
 
 const uninstall = (at: Side): Step => step(at, "clusterd uninstall", "[ ! -e /var/lib/clusterd/installed.json ]", "clusterd uninstall");
+
+/** What is up stays up: this very session goes by it. */
+const cable = ({ boot: files }: Machine, at: Side): readonly Step[] => (files.has(CABLE_FILE) ? [step(at, `remove ${CABLE_FILE}; the NIC keeps its address until it is set down`, null, `rm -f ${CABLE_FILE}`)] : []);
 
 /** As the boot process had them before. */
 function services({ init }: Machine, at: Side): Step {

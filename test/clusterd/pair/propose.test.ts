@@ -100,7 +100,14 @@ test("with more NICs on one node the spare with a cable is proposed; two alike a
 
 test("without a second common network the private cable is asked, and there is no proposal", () => {
   const { asked } = proposed(withNics(machine(1), nic("eth1", "02:00:00:00:01:01", "10.60.0.1")), machine(2));
-  assert.deepEqual(asked, ["serv1 HEARTBEAT_INTERFACE null", "serv1 HEARTBEAT_IPADDR null", "serv2 HEARTBEAT_INTERFACE null", "serv2 HEARTBEAT_IPADDR null"]);
+  assert.deepEqual(asked, ["serv1 HEARTBEAT_INTERFACE null", "serv2 HEARTBEAT_INTERFACE null"]);
+});
+
+test("a private cable that is named and has no addresses gets them from a network that nobody uses", () => {
+  const bare = [withNics(machine(1), nic("eth1", "02:00:00:00:01:01"), nic("eth2", "02:00:00:00:02:01", "10.50.7.1")), withNics(machine(2), nic("eth1", "02:00:00:00:01:02"))] as const;
+  const found = proposed(...bare, said("[serv1]\nHEARTBEAT_INTERFACE = eth1\nREDUNDANT_INTERFACE = eth2\n[serv2]\nHEARTBEAT_INTERFACE = eth1\nREDUNDANT_INTERFACE = eth2\n"));
+  assert.deepEqual(found.asked, ["serv1 HEARTBEAT_IPADDR 10.51.0.1", "serv2 HEARTBEAT_IPADDR 10.51.0.2"]);
+  assert.deepEqual(found.keys.map((keys) => `${keys["HEARTBEAT_IPADDR"]}/${keys["HEARTBEAT_PREFIX"]}`), ["10.51.0.1/24", "10.51.0.2/24"]);
 });
 
 test("equal names, another architecture, not root, and answers for a stranger are obstacles", () => {

@@ -13,11 +13,11 @@ import { readTarget } from "../../../clusterd/pair/login.ts";
 import { readMachine } from "../../../clusterd/pair/machine.ts";
 import type { Step } from "../../../clusterd/pair/step.ts";
 import { quote } from "../../../clusterd/pair/step.ts";
-import { pairSteps } from "../../../clusterd/pair/steps.ts";
+import { CABLE_FILE, cableSteps, pairSteps } from "../../../clusterd/pair/steps.ts";
 import type { Setting } from "../../../clusterd/pair/steps.ts";
 import { unpairSteps } from "../../../clusterd/pair/unpair-steps.ts";
 import { lacks } from "../../needs.ts";
-import { machine } from "./machines.ts";
+import { machine, nic, withNics } from "./machines.ts";
 
 const loaded = loadConfig({ etc: new URL("../../../cluster.d", import.meta.url).pathname, self: "serv1" });
 assert.ok(loaded.ok);
@@ -49,6 +49,13 @@ test("packages only where they lack, files only where they differ, the boot proc
     "1 apt-get install rsync", "1 replace /etc/cluster.d/serv1.conf (the old one is kept in /var/backups/clusterd/pair-S)", "1 take eth0 and eth2 out of /etc/network/interfaces, as comments: clusterd raises them itself",
   ]);
   assert.ok(!whats(pairSteps(setting({ packages: null }))).some((what) => what.includes("apt-get")));
+});
+
+test("a private NIC without its address gets it from ifupdown, where that is in charge; unpair takes the file away", () => {
+  const bare = (n: 1 | 2, boot: ReadonlyMap<string, string>) => withNics(machine(n, { boot }), nic("eth1", `02:00:00:00:01:0${n}`));
+  assert.deepEqual(whats(cableSteps(setting())), []);
+  assert.deepEqual(whats(cableSteps(setting({ machines: [bare(1, BOOT), bare(2, new Map())] }))), [`0 give eth1 its address 10.50.0.1/24, in ${CABLE_FILE}`]);
+  assert.ok(whats(unpairSteps({ machines: [machine(1, { boot: new Map([[CABLE_FILE, "auto eth1\n"]]) }), null], config: null, stamp: "S" })).some((what) => what.startsWith(`0 remove ${CABLE_FILE}`)));
 });
 
 test("a pair that runs already takes new files by a reload", () => {

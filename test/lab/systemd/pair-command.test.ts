@@ -17,8 +17,12 @@ host_key = ${hostKey}
 [cluster]
 references = 192.168.50.251 192.168.50.252 192.168.50.253
 [serv1]
+HEARTBEAT_INTERFACE = eth1
+REDUNDANT_INTERFACE = eth2
 ADMIN_IPADDR = 192.168.50.11
 [serv2]
+HEARTBEAT_INTERFACE = eth1
+REDUNDANT_INTERFACE = eth2
 ADMIN_IPADDR = 192.168.50.12
 `;
 
@@ -47,7 +51,11 @@ if (needsLab(test)) {
 
   before(async () => {
     await pair.up();
-    for (const node of BOTH) await pair.must(node, ["sh", "-ec", `sed -i 's|^server.document-root.*|server.document-root = "/srv/www"|' /etc/lighttpd/lighttpd.conf`]);
+    // As an installer leaves it: the LAN's address and no other. The private cable is plugged in, and that is all.
+    for (const node of BOTH) await pair.must(node, ["sh", "-ec", `
+      printf 'source /etc/network/interfaces.d/*\\nauto lo eth0\\niface lo inet loopback\\niface eth0 inet static\\n  address %s\\n' "$(ip -br -4 addr show eth0 | awk '{print $3}')" >/etc/network/interfaces
+      ip address flush dev eth1; ip link set eth1 down
+      sed -i 's|^server.document-root.*|server.document-root = "/srv/www"|' /etc/lighttpd/lighttpd.conf`]);
     // The one thing that nobody can propose: what is to be mirrored and served.
     await pair.must("serv1", ["sh", "-ec", `
       mkdir -p /srv/www /etc/cluster.d/serv1; echo page >/srv/www/index.html; systemctl restart lighttpd
@@ -67,7 +75,7 @@ if (needsLab(test)) {
     untouched["serv1"] = await files("serv1");
     const { code, changes, text } = await clusterd("pair serv2 --answers /root/pair.ini --dry-run");
     assert.equal(code, 0, text);
-    for (const step of ["serv1: write /etc/cluster.d/cluster.conf", "serv2: write /etc/cluster.d/serv1/www.conf", "serv1: clusterd install", "serv2: systemctl start clusterd clusterd-mirror"])
+    for (const step of ["serv1: write /etc/cluster.d/cluster.conf", "serv2: write /etc/cluster.d/serv1/www.conf", "serv1: clusterd install", "serv2: give eth1 its address 10.50.0.2/24, in /etc/network/interfaces.d/clusterd-private", "serv2: systemctl start clusterd clusterd-mirror"])
       assert.ok(changes.includes(step), `${step} is not among\n${changes.join("\n")}`);
     for (const node of BOTH) assert.equal(await files(node), untouched[node], node);
   });
