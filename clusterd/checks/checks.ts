@@ -1,7 +1,7 @@
 // The daemon's side of the service checks: keeps the process that asks, hands its answers to the policy, and does what that decides.
 //
-// The process is there only while something that is held here has checks. It is looked at once a second, which is all that
-// a daemon with checks does more; without any it does nothing.
+// The process is there only while something that is held here has checks. What is held is looked at every two seconds and with
+// each answer, which is all that a daemon with checks does more; without any it does nothing.
 
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,7 @@ export interface Checks {
   close(): void;
 }
 
-const LOOK: Duration = 1000;
+const LOOK: Duration = 2000;
 const RESTART_PAUSE: Duration = 5000;
 /** Without any answer for so long beyond what the slowest check may take, the process that asks hangs. */
 const PATIENCE: Duration = 30_000;

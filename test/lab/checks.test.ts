@@ -99,7 +99,7 @@ if (needsLab(test)) {
     assert.equal(told.length, 1, told.join("\n"));
     assert.match(told[0] ?? "", /its identity came from the other node less than check_hold ago: it stays here/);
     assert.match(await lab.exec("serv2", ["clusterd", "status", "--local"], { timeout: 30_000 }), /check www +STUCK, next try in /);
-    await shell("serv2", REPAIR);
+    await shell("serv2", `${REPAIR}; /etc/init.d/lighttpd start >/dev/null 2>&1`);
     await until("serv2 to serve", PATIENCE, async () => await servedBy() === "serv2");
     await until("it to be well", PATIENCE, async () => isWell((await statusOfBoth(lab))[1]));
     assert.match(await history("serv2"), /service\.well serv1: www: it is well again/);

@@ -69,7 +69,7 @@ if (needsLab(test)) {
     await pair.must("serv1", ["sh", "-ec", `
       echo page >/srv/www/index.html
       cp -r /usr/src/clusterd/cluster.d /etc/cluster.d; cd /etc/cluster.d
-      sed -i 's/^start = .*/start = systemd:lighttpd.service/' serv1/www.conf
+      sed -i 's/^start = .*/start = systemd:lighttpd.service/; s/^# check = .*/check = unit lighttpd/; s/^# check_interval = .*/check_interval = 1s/' serv1/www.conf
       sed -i 's|^# notify = .*|notify = /usr/local/sbin/tell-admin clusterd|' cluster.conf`]);
     assert.match(await asWritten("serv1", "clusterd/bin/clusterd check --show"), /sound/);
     await asWritten("serv1", "scp -r /etc/cluster.d serv2:/etc/");
@@ -99,6 +99,16 @@ if (needsLab(test)) {
     await pair.must("serv2", ["sed", "-i", "s|^\\*/5 |*   |", "/etc/cron.d/clusterd"]);
     assert.equal(await pair.must("serv2", ["cat", "/srv/www/index.html"]), "page");
     assert.equal(await page(), "page");
+  });
+
+  test("a unit that is found inactive is started anew where it is", async () => {
+    await pair.must("serv1", ["systemctl", "stop", "lighttpd"]);
+    const deadline = now() + 30_000;
+    while ((await pair.exec("serv1", ["systemctl", "is-active", "lighttpd"])).out.trim() !== "active") {
+      assert.ok(now() < deadline, await journal("serv1", "-n", "20"));
+      await sleep(200);
+    }
+    assert.match(await pair.must("serv1", ["clusterd", "history"]), /service\.restarting serv1: service check of www failed 3 times: unit lighttpd\.service: systemctl is-active lighttpd\.service ended with exit code 3/);
   });
 
   test("the installed compile cache spares the daemon's first start the TypeScript stripper", async (t) => {
