@@ -29,7 +29,7 @@ import type { Machine } from "./machine.ts";
 import { propose } from "./propose.ts";
 import type { Proposal, Question } from "./propose.ts";
 import type { Side } from "./step.ts";
-import { cableSteps, pairSteps } from "./steps.ts";
+import { cableSteps, leftToDo, pairSteps } from "./steps.ts";
 import type { Setting } from "./steps.ts";
 import { ask, atTerminal } from "./terminal.ts";
 
@@ -119,7 +119,7 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
   const { warnings, failure, ...done } = cabled.failure === null ? await carryOut(steps, { ...carrying, dryRun: false }) : { ...cabled, changes: [] };
   const changes = [...cabled.changes, ...done.changes];
   if (failure !== null) return outcome("failed", `${failure}\nMend that and say it again: what is done stays done.`, { changes, notes, warnings, failure });
-  return preflightOutcome(hosts, { changes, notes, warnings }, names);
+  return preflightOutcome(hosts, { changes, notes, warnings: [...warnings, ...leftToDo(machines, changes)] }, names);
 }
 
 type Asked = { readonly proposal: Proposal; readonly said: Said } | { readonly obstacle: string };
@@ -194,7 +194,7 @@ async function preflightOutcome(hosts: readonly [Host, Host], sofar: Sofar, name
   try {
     const { findings } = JSON.parse(out) as { readonly findings: readonly Finding[] };
     const text = (quiet: boolean): string => preflightText(findings, { quiet, colour: colourWanted() });
-    return { ...outcome(code === 0 ? "ok" : "failed", `${done}\nclusterd preflight:\n${text(true) === "" ? text(false).split("\n").at(-1) : text(true)}`, { ...sofar, findings }), code };
+    return { ...outcome(code === 0 ? "ok" : "failed", `${[done, ...sofar.warnings].join("\n")}\nclusterd preflight:\n${text(true) === "" ? text(false).split("\n").at(-1) : text(true)}`, { ...sofar, findings }), code };
   } catch {
     return outcome("failed", `${done}\nclusterd preflight: ${err}${out}`, { ...sofar });
   }

@@ -117,6 +117,12 @@ function programSteps({ source, release, replace }: Setting): readonly Step[] {
   ];
 }
 
+/** A daemon that runs goes on with the programs it began with. With a short lease its restart moves something, so a person says when. */
+export function leftToDo(machines: Setting["machines"], changes: readonly string[]): readonly string[] {
+  const upgraded = machines.filter(({ name, runs }) => runs && changes.some((change) => change.startsWith(`${name}: clusterd install`))).map(({ name }) => name);
+  return upgraded.length === 0 ? [] : [`clusterd on ${upgraded.join(" and ")} still runs the programs from before: there, one after the other, \`clusterd restart && systemctl restart clusterd-mirror\``];
+}
+
 // ---- what the boot process did until now ---------------------------------------------------------------------------
 
 /** cluster.conf may name the other node first. */

@@ -13,7 +13,7 @@ import { readTarget } from "../../../clusterd/pair/login.ts";
 import { readMachine } from "../../../clusterd/pair/machine.ts";
 import type { Step } from "../../../clusterd/pair/step.ts";
 import { quote } from "../../../clusterd/pair/step.ts";
-import { CABLE_FILE, cableSteps, pairSteps } from "../../../clusterd/pair/steps.ts";
+import { CABLE_FILE, cableSteps, leftToDo, pairSteps } from "../../../clusterd/pair/steps.ts";
 import type { Setting } from "../../../clusterd/pair/steps.ts";
 import { unpairSteps } from "../../../clusterd/pair/unpair-steps.ts";
 import { lacks } from "../../needs.ts";
@@ -49,6 +49,12 @@ test("packages only where they lack, files only where they differ, the boot proc
     "1 apt-get install rsync", "1 replace /etc/cluster.d/serv1.conf (the old one is kept in /var/backups/clusterd/pair-S)", "1 take eth0 and eth2 out of /etc/network/interfaces, as comments: clusterd raises them itself",
   ]);
   assert.ok(!whats(pairSteps(setting({ packages: null }))).some((what) => what.includes("apt-get")));
+});
+
+test("where clusterd runs and its programs were replaced, the restart is left to the person, and said", () => {
+  const machines = [machine(1, { runs: true }), machine(2)] as const;
+  assert.deepEqual(leftToDo(machines, ["serv1: write /etc/cluster.d/x.conf", "serv2: clusterd install, with the keys of the first node"]), []);
+  assert.match(leftToDo(machines, ["serv1: clusterd install"]).join(), /^clusterd on serv1 still runs the programs from before/);
 });
 
 test("a private NIC without its address gets it from ifupdown, where that is in charge; unpair takes the file away", () => {
