@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { asOrdinary } from "../base/exec.ts";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
-import { checkText } from "../config/explain.ts";
+import { checkText } from "../config/check-text.ts";
 import type { Index } from "../core/model.ts";
 import { otherOf, type State as CoreState } from "../core/state.ts";
 import type { NodeStatus } from "../status/control.ts";

@@ -5,7 +5,7 @@
 // service that has not been well here since: so nothing goes to and fro, and what fails on both nodes stays where it is.
 
 import { formatDuration, type Duration } from "../base/time.ts";
-import { checkText } from "../config/explain.ts";
+import { checkText } from "../config/check-text.ts";
 import { newService, unasked, type Checked, type CheckState, type Decision, type Held, type Observation, type Plan, type ServiceState, type Signal, type State } from "./model.ts";
 import { GUARDS, recent, TABLE, type Cell, type Row, type Scene } from "./table.ts";
 

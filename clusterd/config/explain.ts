@@ -1,7 +1,8 @@
 // The configuration as it is meant, for people: every value in force, defaults and derived ones included.
 
 import { formatDuration } from "../base/time.ts";
-import type { Action, Check, Checking, ClusterConfig, Config, JobConfig, NodeConfig, ServiceConfig } from "./config.ts";
+import { checkText, words } from "./check-text.ts";
+import type { Action, Checking, ClusterConfig, Config, JobConfig, NodeConfig, ServiceConfig } from "./config.ts";
 
 export { referencePage, sampleText } from "./samples.ts";
 
@@ -68,18 +69,6 @@ function checkingFacts({ checks, interval, timeout, rise, fall, restarts }: Chec
   ];
 }
 
-/** A check as it is written, for people. */
-export function checkText(check: Check): string {
-  switch (check.kind) {
-    case "tcp": return `tcp ${check.address}:${check.port}${check.send === "" ? "" : ` send ${JSON.stringify(check.send)}`}${check.expect === null ? "" : ` expect ${check.expect}`}`;
-    case "http": return `http ${check.address}:${check.port}${check.path} status ${check.status}${check.expect === null ? "" : ` expect ${check.expect}`}`;
-    case "command": return `command ${words(check.words)}`;
-    case "output": return `output ${check.expect} ${words(check.words)}`;
-    case "unit": return `unit ${check.unit}`;
-    case "running": return "running";
-  }
-}
-
 function actionFacts(action: Action | null): readonly Fact[] {
   if (action === null) return [["start", "nothing to start"]];
   if (action.kind === "systemd") return [["start", `systemd unit ${action.unit}`]];
@@ -96,5 +85,3 @@ function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, timeout, keep
     ["keeps", [`${formatDuration(keepFor)}`, ...(keepRuns === null ? [] : [`${keepRuns} runs`]), ...(keepSize === null ? [] : [`${keepSize} bytes`])].join(", ")],
   ];
 }
-
-const words = (list: readonly string[]): string => (list.length === 0 ? "none" : list.map((word) => (/^[\w@%+=:,./*-]+$/.test(word) ? word : JSON.stringify(word))).join(" "));

@@ -11,7 +11,7 @@ import { BACKUPS, HEARTBEAT_KEY, KEYS } from "../base/paths.ts";
 import { otherNode } from "../config/config.ts";
 import type { Config } from "../config/config.ts";
 import { probe } from "../checks/probe.ts";
-import { checkText } from "../config/explain.ts";
+import { checkText } from "../config/check-text.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import { loadKey } from "../heartbeat/key.ts";
 import { askDaemon } from "../status/control-client.ts";
