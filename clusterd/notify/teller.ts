@@ -9,7 +9,7 @@ import type { WallTime } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { Effect } from "../core/model.ts";
 import type { NodeStatus } from "../status/control.ts";
-import { lagsOf, troublesOf } from "../status/troubles.ts";
+import { failingServices, lagsOf, troublesOf } from "../status/troubles.ts";
 import type { Trouble } from "../status/troubles.ts";
 import { createNotifier } from "./notifier.ts";
 import type { Notifier } from "./notifier.ts";
@@ -67,7 +67,7 @@ export function whatIsWrong(status: NodeStatus, lag: number): readonly Trouble[]
   const saidAlready = core.self === 1 || said !== OF_THE_PAIR ? said : null;
   const unserved = core.identities.filter(({ role, services }) => role === "owner" && services === "failed")
     .map(({ identity }) => ({ key: `services ${identity}`, text: `services of ${nodes[identity]} failed to start` }));
-  return [...unserved, ...troublesOf(status), ...lagsOf(status, lag)]
+  return [...unserved, ...failingServices(status), ...troublesOf(status), ...lagsOf(status, lag)]
     .filter(({ key }) => key !== "maintenance" && saidAlready?.test(key) !== true)
     .map(({ key, text }) => ({ key, text: text.replace(`${status.node}: `, "") }));
 }

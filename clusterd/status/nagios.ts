@@ -7,7 +7,7 @@ import type { NodeView } from "../commands/look.ts";
 import type { Index } from "../core/model.ts";
 import type { NodeStatus } from "./control.ts";
 import { HOLDING } from "./text.ts";
-import { hasFailed, holds, troublesOf } from "./troubles.ts";
+import { failingServices, hasFailed, holds, troublesOf } from "./troubles.ts";
 
 export const STATES = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
 export interface Verdict { readonly code: 0 | 1 | 2 | 3; readonly line: string }
@@ -20,7 +20,7 @@ export function nagios(own: NodeView, peer: NodeView | null): Verdict {
   const known = [own.status, ...(peer !== null && "status" in peer ? [peer.status] : [])];
   const findings = [
     ...([0, 1] as const).flatMap((identity) => held(known, identity, own.status.nodes[identity])),
-    ...known.flatMap(({ node, checks = [] }) => checks.filter((service) => isFailing(service)).map((service) => ({ code: 2 as const, text: `${service.service} fails its checks on ${node}: ${service.checks.find(({ state }) => state === "failing")?.said ?? service.phase}` }))),
+    ...known.flatMap((status) => failingServices(status).map(({ text }) => ({ code: 2 as const, text }))),
     ...(peer !== null && "unreachable" in peer ? [{ code: 1 as const, text: `${peer.node} cannot be asked` }] : []),
     ...known.flatMap((status) => troublesOf(status).map(({ text }) => ({ code: 1 as const, text }))),
   ];
@@ -38,8 +38,6 @@ function held(known: readonly NodeStatus[], identity: Index, name: string): read
   if (holders.length === 1 || known.length === 1 && recorded(known[0] as NodeStatus, identity)) return [];
   return [{ code: 2, text: `nobody holds ${name}` }];
 }
-
-const isFailing = ({ phase, checks }: NonNullable<NodeStatus["checks"]>[number]): boolean => phase !== "well" || checks.some(({ state }) => state === "failing");
 
 /** Without the other node's own word: it is the owner as far as we know, and we hear it. */
 const recorded = ({ core }: NodeStatus, identity: Index): boolean => {

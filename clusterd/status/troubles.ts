@@ -37,6 +37,11 @@ export function troublesOf({ node, nodes, core, configuration, jobs, maintenance
   ];
 }
 
+/** Services whose checks say that clients are not served as they should be. */
+export const failingServices = ({ node, checks = [] }: NodeStatus): readonly Trouble[] =>
+  checks.map(({ service, phase, checks: each }) => ({ service, phase, failing: each.find(({ state }) => state === "failing") })).filter(({ phase, failing }) => phase !== "well" || failing !== undefined)
+    .map(({ service, phase, failing }) => ({ key: `service ${service}`, text: `${node}: ${service} fails its checks: ${failing?.said ?? phase}` }));
+
 /** Jobs pushed from here whose last good run is older than `limit`. */
 export const lagsOf = ({ core, nodes, jobs, wall }: NodeStatus, limit: Duration): readonly Trouble[] =>
   jobs.filter(({ identity, lastGood }) => lastGood !== null && wall - lastGood > limit && holds(core, nodes, identity))

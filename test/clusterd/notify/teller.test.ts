@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Summary } from "../../../clusterd/core/model.ts";
 import { whatIsWrong } from "../../../clusterd/notify/teller.ts";
-import { identity, NOW, status, summary } from "../status/sample.ts";
+import { checked, identity, NOW, status, summary } from "../status/sample.ts";
 
 const HOUR = 3_600_000;
 const peer = (state: Summary["peer"]["state"]): Summary["peer"] => ({ state, heardAgo: 9e5, sameConfiguration: true, maintenance: false });
@@ -33,4 +33,9 @@ test("witness, reference hosts and services that did not start count; a figure m
   assert.deepEqual(texts(status(0, { core })), ["services of serv1 failed to start", "1 of 3 reference hosts answer", "the witness does not answer"]);
   const keys = (by: string): readonly string[] => whatIsWrong(status(0, { core: summary(0, { problems: [`the clocks of the two nodes differ by ${by}, more than offset_limit (1 s)`] }) }), HOUR).map(({ key }) => key);
   assert.deepEqual(keys("1.2 s"), keys("350 ms"));
+});
+
+test("a service that fails its checks counts while it does", () => {
+  const failing = checked({ phase: "stuck", checks: [{ check: "tcp 10.0.0.1:25", state: "failing", ok: false, row: 3, said: "nobody listens there" }] });
+  assert.deepEqual(whatIsWrong(status(0, { checks: [checked({ service: "mail" }), failing] }), HOUR), [{ key: "service www", text: "www fails its checks: nobody listens there" }]);
 });

@@ -25,7 +25,7 @@ test("what makes it a warning, and what is critical", () => {
     ["peer silent, its identity nowhere", nagios(view(status(0, { core: summary(0, { peer: { state: "silent", heardAgo: 9e5, sameConfiguration: null, maintenance: false }, problems: ["the peer is silent"] }) })), null), 2, /CRITICAL - nobody holds serv2/],
     ["no majority", both(status(0, { core: summary(0, { references: { answered: 1, of: 3, majority: false, ago: 100 } }) })), 1, /WARNING - serv1: 1 of 3 reference hosts answer/],
     ["a service passes its checks", both(status(0, { checks: [checked()] })), 0, /OK/],
-    ["a service fails its checks", both(status(0, { checks: [checked({ checks: [{ check: "tcp 10.0.0.1:25", state: "failing", ok: false, row: 3, said: "nobody listens there" }] })] })), 2, /CRITICAL - www fails its checks on serv1: nobody listens there/],
+    ["a service fails its checks", both(status(0, { checks: [checked({ checks: [{ check: "tcp 10.0.0.1:25", state: "failing", ok: false, row: 3, said: "nobody listens there" }] })] })), 2, /CRITICAL - serv1: www fails its checks: nobody listens there/],
     ["never mirrored", both(status(0, { jobs: [{ ...job, lastGood: null }] })), 1, /WARNING - www was never mirrored/],
     ["last run failed", both(status(0, { jobs: [{ ...job, lastRun: NOW }] })), 1, /WARNING - www: rsync ended with 23/],
     ["a job of the other node's identity is the other node's matter", both(status(1), status(0, { jobs: [job] })), 0, /mirror_age=90s$/],
