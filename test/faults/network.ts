@@ -9,7 +9,7 @@ export const NETWORK_CASES = [
   row("N6", "Links flap: no ping-pong", [sim("flap")]),
   row("N7", "All reference hosts are down, the links are fine: nothing changes", [story("gateway-reboots-after-leave"), sim("gateway")]),
   row("N8", "Reference hosts flap, answer late, or another host answers: each round counts for itself", [unit("clusterd/arbiter/references.test.ts", "an answer that names its round counts for that round only"), sim("slowAnswers"), sim("gateway")]),
-  row("N9", "The owner's LAN cable is pulled, the private one is fine: handed over at once", [story("lan-cable"), sim("carrier"), lab("LAN cable pulled")]),
+  row("N9", "The owner's LAN cable is pulled, the private one is fine: handed over at once", [story("lan-cable"), sim("carrier"), lab("LAN cable pulled"), unit("lab/checks.test.ts", "a main NIC whose cable is pulled: the identity goes on on the redundant one, same owner, same service; and its spare is the old one")]),
   row("N10", "One link is dead, or all but the serial one: roles stay", [story("private-cable"), story("serial-alone"), sim("cable"), lab("private cable pulled"), unit("lab/serial.test.ts", "LAN and private cable both cut: still in contact, so nobody claims and nothing moves")]),
   row("N11", "Links stop one by one and come back in another order: the rules hold, and it recovers", [sim("clog")]),
   row("N12", "The partition moves: never two owners; a fork is known afterwards", [story("moving-partition"), story("witness-moving-partition"), sim("move"), sim("slowAndMoving")]),
