@@ -86,7 +86,7 @@ function same(path: string, content: string): boolean {
   }
 }
 
-export async function until(...all: readonly (() => boolean)[]): Promise<void> {
+async function until(...all: readonly (() => boolean)[]): Promise<void> {
   for (const deadline = performance.now() + PATIENCE_MS; !all.every((so) => so()); await sleep(LOOK_MS)) if (performance.now() > deadline) return;
 }
 

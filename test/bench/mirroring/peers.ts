@@ -7,12 +7,15 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Pair } from "../../mirror/pair.ts";
-import { until } from "./loads.ts";
+import { differences } from "./loads.ts";
 
 const PORT = 2223;
 const HOST = "10.77.0.2";
+const FIRST_COPY_MS = 300_000;
+const LOOK_MS = 500;
 const run = promisify(execFile);
 
 export class Peers {
@@ -63,11 +66,11 @@ sync { default.rsyncssh, source = "${source}", host = "${HOST}", targetdir = "${
     let words = "";
     child.stderr.on("data", (text) => { words = `${words}${String(text)}`.slice(-500); });
     const stop = async (): Promise<void> => { if (child.exitCode === null && child.signalCode === null) { child.kill("SIGTERM"); await once(child, "exit"); } };
-    writeFileSync(`${source}/lsyncd-hears`, String(Date.now()));
-    await until(() => existsSync(`${target}/lsyncd-hears`) || child.exitCode !== null);
-    if (existsSync(`${target}/lsyncd-hears`)) return { stop };
+    // Its first copy is not part of any load.
+    for (const deadline = performance.now() + FIRST_COPY_MS; child.exitCode === null && performance.now() < deadline; await sleep(LOOK_MS))
+      if (differences(source, target).every((line) => line.startsWith(".d..t"))) return { stop };
     await stop();
-    return `lsyncd did not start: ${words.trim()}`;
+    return `lsyncd has not made its first copy within ${FIRST_COPY_MS / 60_000} minutes: ${words.trim()}`;
   }
 
   async stop(): Promise<void> {
