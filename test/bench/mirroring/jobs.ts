@@ -1,10 +1,15 @@
 // Whole passes, ours and plain rsync's by turns: the first copy, nothing changed, one file of a hundred changed.
 
+import { execFile } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { promisify } from "node:util";
 import type { Pair } from "../../mirror/pair.ts";
 import { statistics } from "../statistics.ts";
 import { filesAfter } from "../../../mirror/scrub/files.ts";
 import type { Peers } from "./peers.ts";
+
+const MIRROR = new URL("../../../mirror/bin/mirror", import.meta.url).pathname;
+const run = promisify(execFile);
 
 export interface TreeJob { readonly job: string; readonly rounds: number; readonly ours_s: number; readonly rsync_s: number; /** Median of the rounds' own ratios. */ readonly ratio: number }
 
@@ -31,8 +36,7 @@ export class TreeJobs {
   /** One run as a person would start it, the program's own start included. Milliseconds. */
   async #ours(): Promise<number> {
     const began = performance.now();
-    const { code, stdout, stderr } = await this.#pair.mirror("run", "www", "--json");
-    if (code !== 0) throw new Error(`mirror run ended with ${code}: ${stderr}${stdout.slice(0, 500)}`);
+    await run("nsenter", [...this.#pair.inside, MIRROR, "run", "www", "--json"], { env: { ...process.env, ...this.#pair.one.env } });
     return performance.now() - began;
   }
 
