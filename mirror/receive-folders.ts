@@ -5,17 +5,23 @@
 import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, rmdirSync, statSync, statfsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BACKUPS, RUN } from "../clusterd/base/paths.ts";
-import { backupDir, entryBackupDir, newRunId } from "./backup-names.ts";
+import type { WallTime } from "../clusterd/base/time.ts";
+import { backupDir, entryBackupDir, newRunId, parseBackupName } from "./backup-names.ts";
 import type { RunId, RunKind } from "./backup-names.ts";
 import type { Entry } from "./settings.ts";
 
+/** Live changes share a dated directory for ten minutes (versions.ts); this much more for the clocks. */
+const SHARED_MS = 900_000;
+
 /** Where this push keeps what it replaces: the run's dated directory, or a new one if versions of this entry lie there already, since
- *  rsync would write over them. A run whose files vanish under it pushes again; a hostile owner may. */
-export function freshBackupDir({ job, run, kind }: { readonly job: string; readonly run: RunId; readonly kind: RunKind }, entry: Entry): string {
+ *  rsync would write over them. A run whose files vanish under it pushes again; a hostile owner may. Live batches come by the second and
+ *  choose their runs so that nothing is lost that was promised: they share one while it is recent. */
+export function freshBackupDir({ job, run, kind }: { readonly job: string; readonly run: RunId; readonly kind: RunKind }, entry: Entry, now: WallTime): string {
   const dir = backupDir(BACKUPS, job, run, kind);
+  if (kind === "live" && Math.abs(now - (parseBackupName(`${run}.${kind}`)?.wall ?? 0)) < SHARED_MS) return dir;
   const kept = entryBackupDir(dir, entry);
   const taken = entry.kind === "tree" ? existsSync(kept) && readdirSync(kept).length > 0 : existsSync(join(kept, basename(entry.path)));
-  return taken ? backupDir(BACKUPS, job, newRunId(Date.now()), kind) : dir;
+  return taken ? backupDir(BACKUPS, job, newRunId(now), kind) : dir;
 }
 
 /** Makes the folders that rsync does not make itself. A dry run changes nothing: a tree that is not there looks like an empty one. */

@@ -153,7 +153,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
 async function receiving(job: JobConfig, request: { readonly job: string; readonly run: RunId; readonly kind: RunKind }, entry: Entry, act: (dir: string) => Promise<Outcome> | Outcome): Promise<Outcome> {
   const lock = await whenFree(() => receiveLock(job.name), Date.now() + PATIENCE);
   if (!lock.ok) return { code: RECEIVE_EXIT.retry, because: `${job.name}: another run is being received (process ${lock.holder})` };
-  const dir = freshBackupDir(request, entry);
+  const dir = freshBackupDir(request, entry, Date.now());
   try {
     writeFileSync(receivingMark(job.name), "");
     return await act(dir);

@@ -124,13 +124,16 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
   });
 
   testOnce("the first version that is replaced is kept, however often it is written after that", async () => {
-    writeFileSync(`${here}/often`, "first");
-    await arrives("often", "first");
-    for (const content of ["second", "third", "fourth"]) { writeFileSync(`${here}/often`, content); await arrives("often", content); }
+    writeFileSync(`${here}/d/often`, "first");
+    await arrives("d/often", "first");
+    const directories = (): number => readdirSync(`${pair.two.root}/backups/www`).length;
+    const before = directories();
+    for (const content of ["second", ...Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? "third" : "fourth"))]) { writeFileSync(`${here}/d/often`, content); await arrives("d/often", content); await until("nothing is under way", async () => (await ledger()).total === 0); }
     await same();
-    const kept = readdirSync(`${pair.two.root}/backups/www`).filter((name) => name.endsWith(".live")).flatMap((name) => { const file = `${pair.two.root}/backups/www/${name}${here}/often`; return existsSync(file) ? [readFileSync(file, "utf8")] : []; });
+    const kept = readdirSync(`${pair.two.root}/backups/www`).filter((name) => name.endsWith(".live")).flatMap((name) => { const file = `${pair.two.root}/backups/www/${name}${here}/d/often`; return existsSync(file) ? [readFileSync(file, "utf8")] : []; });
     assert.equal(kept.filter((one) => one === "first").length, 1, String(kept));
     assert.ok(kept.includes("third"), String(kept));
+    assert.ok(directories() - before <= 4, `${directories() - before} dated directories for one file within ten minutes`);
   });
 
   testOnce("a file that is written without pause arrives all the same", async () => {
