@@ -228,3 +228,16 @@ test("a new configuration is used at once, and a stop still cancels the start fr
   assert.deepEqual([started.ok, stopped.ok], [false, true]);
   assert.deepEqual(story(), ["slow start", "new stop"]);
 });
+
+test("restart stops and starts that one service, in its turn; a stop that comes meanwhile cancels its start", async (t) => {
+  const { services, script, story } = scene(t);
+  const all = services(service("web", init(script("init.d/web", 'case $verb in stop) sleep 0.2;; esac'))), service("mail", init(script("init.d/mail"))));
+  const [started, again] = await Promise.all([all.start(0), all.restart(0, "web")]);
+  assert.ok(started.ok && again.ok, again.detail);
+  assert.deepEqual(story(), ["mail start", "web start", "web stop", "web start"]);
+  const cancelled = all.restart(0, "web");
+  await until(() => story().length === 5, "the restart's stop");
+  assert.ok((await all.stop(0)).ok);
+  assert.match((await cancelled).detail, /web: was not started: a stop came first/);
+  assert.deepEqual(story().slice(4), ["web stop", "web stop", "mail stop"]);
+});
