@@ -115,7 +115,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("good-bye-before-promise", "duties", "if (open.length > 0) return;", "", "the good-bye goes out before the promise is on disk"),
   mutant("rounds-not-counted", "duties", "if (holding.claim !== null) holding.claim = { ...holding.claim, rounds: [...holding.claim.rounds, state.now] };", "void holding;",
     "a claim does not notice that the arbiter stays silent"),
-  mutant("heartbeats-stop", "duties", "state.nextBeatAt = !inTime && state.nextBeatAt + pause > state.now ?", "state.nextBeatAt = pause > 0 ? state.now + 20 * pause :", "heartbeats are far apart"),
+  mutant("heartbeats-stop", "duties", "state.nextBeatAt = !inTime && state.nextBeatAt + pause > state.now ?", "state.nextBeatAt = pause > 0 ? state.now + 20 * pause : !inTime ?", "heartbeats are far apart"),
 
   // Start, waking, word
   mutant("trusts-files-after-boot", "step", "stale: record.stale || unknown || record.owner === otherOf(config.self)", "stale: record.stale || unknown", "who was away trusts its files"),

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { MUTANTS } from "./list.ts";
@@ -10,7 +11,11 @@ import { judgeAll, mutated } from "./main.ts";
 const core = (file: string): string => readFileSync(join(import.meta.dirname, `../../../clusterd/core/${file}.ts`), "utf8");
 
 test("every mutant's text stands once in the source, and names differ", () => {
-  for (const mutant of MUTANTS) assert.notEqual(mutated(mutant, core(mutant.file)), core(mutant.file), mutant.name);
+  for (const mutant of MUTANTS) {
+    const text = mutated(mutant, core(mutant.file));
+    assert.notEqual(text, core(mutant.file), mutant.name);
+    assert.doesNotThrow(() => stripTypeScriptTypes(text), `${mutant.name} is no program any more`);
+  }
   assert.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
   assert.ok(MUTANTS.length >= 40);
 });
