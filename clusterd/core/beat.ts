@@ -22,7 +22,7 @@ function identityBeat(state: State, identity: Index): IdentityBeat {
     // Said from the moment it may be on disk until it surely is not: the peer keeps its promise for so long.
     standing: record.standing || pending?.record.standing === true,
     inSync: holds(state.holdings[identity]) && peerInSync(state, identity),
-    claimed: claim === null ? 0 : partsGone(state, claim), held: heldUntil > state.now, moved,
+    claimed: claim === null ? 0 : partsGone(state, claim), held: heldUntil > state.now || !state.guard.present, moved,
   };
 }
 

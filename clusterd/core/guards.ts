@@ -93,7 +93,7 @@ export function failbackObstacle(state: State, identity: Index): string | null {
   const obstacle = handoverObstacle(state, identity);
   if (home === null || obstacle !== null) return obstacle;
   if (home.identities[identity].moved) return "a person moved it here, or a failed check did: `clusterd failback` brings it home";
-  if (home.identities[identity].held) return "its home is held down after a lost lease or a failed raise";
+  if (home.identities[identity].held) return "its home is held down after a lost lease or a failed raise, or has no dead-man";
   if (!peerInSync(state, identity)) return "its home is not in sync yet";
   if (config.references > 0 && (home.references === 255 || !isMajority(home.references, config.references))) return "its home does not reach a majority of the reference hosts";
   if (config.hasServices[identity] && holding.services !== "started") return `its services here are ${holding.services}`;

@@ -89,7 +89,7 @@ export interface IdentityBeat {
   readonly inSync: boolean;
   /** How much of its claim is gone, in parts of CLAIM_PARTS, rounded up; 0 = none is under way. */
   readonly claimed: number;
-  /** Held down after repeated trips or a failed raise: grant it nothing now. A person's handover is taken all the same. */
+  /** Held down after repeated trips or a failed raise, or without a dead-man: grant it nothing now. A person's handover is taken all the same. */
   readonly held: boolean;
   /** Of a home: a person moved it away from here, so it does not come back by itself. */
   readonly moved: boolean;

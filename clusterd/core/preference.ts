@@ -1,7 +1,7 @@
 // Nobody holds an identity and both nodes talk: who should?
 //
 // Both nodes compute this from the same facts, so they agree. The owner on record at the newest epoch has the newest files
-// and comes first; before any epoch the home does. A node that may lack versions, is locked, leaves or has no carrier is passed over;
+// and comes first; before any epoch the home does. A node that may lack versions, is locked, leaves, or has no carrier or no dead-man is passed over;
 // one in maintenance takes nothing while the other can, and of what is not its own nothing at all.
 
 import type { Index } from "./model.ts";
@@ -33,7 +33,7 @@ export function preferredOwner(state: State, identity: Index): Index | null {
   const theirs = said.identities[identity];
   const own: Candidate = {
     epoch: mine.epoch, owner: mine.owner, maintenance: state.maintenance,
-    eligible: !mine.stale && !mine.locked && state.holdings[identity].heldUntil <= state.now && state.leaving === null && state.carrier[nicOf(state, identity)] !== false,
+    eligible: !mine.stale && !mine.locked && state.holdings[identity].heldUntil <= state.now && state.guard.present && state.leaving === null && state.carrier[nicOf(state, identity)] !== false,
   };
   const peer: Candidate = {
     epoch: theirs.epoch, owner: theirs.owner, maintenance: said.maintenance,

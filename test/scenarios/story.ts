@@ -43,6 +43,8 @@ const VERBS: Record<string, (world: World, words: readonly string[]) => void> = 
   },
   carrier: (world, [node, nic, state]) =>
     world.event(nodeOf(node), { kind: "carrier", at: world.local(world.hosts[nodeOf(node)]), nic: nic as "main", up: state === "up" }),
+  guard: (world, [node, how]) =>
+    world.event(nodeOf(node), { kind: "guard", at: world.local(world.hosts[nodeOf(node)]), present: how === "back", reason: how === "back" ? "" : "it ended" }),
   disk: (world, [node, how]) => { world.hosts[nodeOf(node)].fsync.fails = how === "fails"; },
   ifup: (world, [node, how]) => { world.hosts[nodeOf(node)].raiseFails = how === "fails"; },
   mirror: (world, [node, how]) => { world.hosts[nodeOf(node)].syncs = how !== "stops"; },
