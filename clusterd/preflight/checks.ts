@@ -123,6 +123,8 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
     ], `${references.length} of them, and all answer`);
   } },
   { check: "dead-man", each: ({ status }) => status === null ? [] : [status.guards.deadman ? ok("there") : fail("there is none: nothing may be owned here", "perl must be installed, and /usr/lib/clusterd/network-scripts/deadman start by hand")] },
+  { check: "watchdog", each: ({ status }) => status === null ? [] : status.guards.watchdog === null ? [skip("none is asked for (watchdog in cluster.conf)")] : status.guards.watchdog ? [ok("armed")]
+    : [fail("the dead-man does not hold it", "`clusterd history` says why; nothing else may use it (RuntimeWatchdogSec, a watchdog daemon)")] },
   { check: "kernel lease", each: ({ status, release }, _node, config) => status === null ? [] : status.guards.kernelLease ? [ok("there")] : config.cluster.kernelLease === "no" ? [skip("switched off")]
     : [warn(`the kernel (${release}) does not keep an identity silent whose lease is over`, "nft and Linux 5.16 or newer; without it a frozen node may speak until it is set down")] },
   { check: "state", each: ({ status }) => status === null ? [] : unless([

@@ -67,7 +67,8 @@ export interface NodeStatus {
   readonly offset: number | null;
   /** Newest last; the decisions with their reasons. */
   readonly history: readonly { readonly wall: WallTime; readonly level: string; readonly event: string; readonly identity: string | null; readonly because: string }[];
-  readonly guards: { readonly deadman: boolean; readonly kernelLease: boolean };
+  /** `watchdog`: does the dead-man hold the machine's? Null: none is asked for. */
+  readonly guards: { readonly deadman: boolean; readonly kernelLease: boolean; readonly watchdog: boolean | null };
   readonly configuration: { readonly digest: string; readonly loaded: WallTime; readonly problem: string | null };
   /** Planned work on this node, or null. */
   readonly maintenance: Omit<Maintenance, "told"> | null;

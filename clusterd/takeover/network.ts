@@ -8,6 +8,7 @@ import { monotonicNow, type Duration } from "../base/time.ts";
 import { createEye, type Voice } from "../arbiter/lan-eye.ts";
 import type { Config } from "../config/config.ts";
 import type { Index } from "../core/model.ts";
+import type { NodeStatus } from "../status/control.ts";
 import { areExchanged, exchange, markExchanged, mayExchange, readRoles, type Role } from "./exchange.ts";
 import { createCarrierWatch } from "./carrier.ts";
 import { createDeadMan } from "./dead-man.ts";
@@ -22,7 +23,7 @@ import { startWaitingIp } from "./waiting-ip.ts";
 
 export interface Network extends Takeover {
   readonly eye: LanEye;
-  guards(): { readonly deadman: boolean; readonly kernelLease: boolean };
+  guards(): NodeStatus["guards"];
   /** The main and the redundant NIC have changed their roles, in words; null = they have not. */
   exchanged(): string | null;
   /** Ends every helper but the guards: what is held stays up until its lease ends, for the next daemon to go on with. */
@@ -154,7 +155,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
 
   return {
     eye,
-    guards: () => ({ deadman: deadman.isThere(), kernelLease: kernel.isThere() }),
+    guards: () => ({ deadman: deadman.isThere(), kernelLease: kernel.isThere(), watchdog: watchdog === null ? null : deadman.watchdog() ?? false }),
     prepare: async (keep = []) => {
       const prepared = await prepare(tools, places, startGuards, keep);
       eye.start();

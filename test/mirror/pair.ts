@@ -84,7 +84,7 @@ export class Node {
       stale: false, locked: false, standing: false, peerInSync: this.peerInSync, services: "stopped", waitsFor: null,
     });
     return {
-      version: 1, cluster: "pair", node: this.name, nodes: ["serv1", "serv2"], wall: Date.now(), started: 0, profile: "balanced", offset: 0, history: [], guards: { deadman: true, kernelLease: false },
+      version: 1, cluster: "pair", node: this.name, nodes: ["serv1", "serv2"], wall: Date.now(), started: 0, profile: "balanced", offset: 0, history: [], guards: { deadman: true, kernelLease: false, watchdog: null },
       configuration: { digest: "", loaded: 0, problem: null }, clock: null, jobs: [],
       core: {
         self: this.index, boot: "", peer: { state: "alive", heardAgo: 0, sameConfiguration: true }, links: [], references: { answered: 0, of: 0, majority: false, ago: null },

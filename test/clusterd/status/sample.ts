@@ -26,7 +26,7 @@ export function summary(self: Index, changes: Partial<Summary> = {}): Summary {
 export function status(self: Index, changes: Partial<NodeStatus> = {}): NodeStatus {
   return {
     version: 1, cluster: "sample", node: `serv${self + 1}`, nodes: ["serv1", "serv2"], wall: NOW, started: NOW - 3_600_000, profile: "balanced",
-    core: summary(self), offset: 0.4, history: [], guards: { deadman: true, kernelLease: true },
+    core: summary(self), offset: 0.4, history: [], guards: { deadman: true, kernelLease: true, watchdog: null },
     configuration: { digest: "765ba8d580712040", loaded: NOW - 3_600_000, problem: null }, maintenance: null, clock: null, jobs: [], ...changes,
   };
 }

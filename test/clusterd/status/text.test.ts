@@ -64,11 +64,11 @@ test("each job appears once, with the newest good run of both nodes and its age"
 });
 
 test("problems, a refused configuration and a missing dead-man stand out", () => {
-  const ill = status(0, { core: summary(0, { problems: ["no carrier on the main NIC"] }), guards: { deadman: false, kernelLease: false }, configuration: { digest: "abc", loaded: NOW, problem: "cluster.conf:3: unknown key" } });
+  const ill = status(0, { core: summary(0, { problems: ["no carrier on the main NIC"] }), guards: { deadman: false, kernelLease: false, watchdog: false }, configuration: { digest: "abc", loaded: NOW, problem: "cluster.conf:3: unknown key" } });
   const text = statusText([{ node: "serv1", status: ill }], options);
   assert.match(text, /problem +no carrier on the main NIC/);
   assert.match(text, /problem +new configuration refused: cluster.conf:3: unknown key/);
-  assert.match(text, /dead-man MISSING; kernel lease off/);
+  assert.match(text, /dead-man MISSING; kernel lease off; watchdog NOT HELD/);
 });
 
 test("colours are used when wanted, and never change the words", () => {

@@ -93,7 +93,7 @@ if (needsLab(test)) {
       assert.equal(await pair.must(node, ["systemctl", "is-enabled", unit]), "enabled");
     }
     const { nodes } = JSON.parse(await pair.must("serv2", ["clusterd", "status", "--json"])) as { readonly nodes: readonly NodeStatus[] };
-    assert.deepEqual(nodes.map(({ node, guards }) => ({ node, ...guards })), [...BOTH].reverse().map((node) => ({ node, deadman: true, kernelLease: true })));
+    assert.deepEqual(nodes.map(({ node, guards }) => ({ node, ...guards })), [...BOTH].reverse().map((node) => ({ node, deadman: true, kernelLease: true, watchdog: null })));
     for (const node of BOTH) await asWritten(node, "mirror run --all");
     // Cron is looked at in the end; so that it need not be waited for, it works every minute.
     await pair.must("serv2", ["sed", "-i", "s|^\\*/5 |*   |", "/etc/cron.d/clusterd"]);
