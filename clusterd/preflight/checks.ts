@@ -21,6 +21,8 @@ export interface Finding {
 
 /** A finding without the names, which the table knows. */
 type Said = Pick<Finding, "state" | "says" | "remedy">;
+/** While all is well the witness is asked at least so often, in milliseconds. */
+const WITNESS_ASKED = 5000;
 const ok = (says: string): Said => ({ state: "ok", says, remedy: null });
 const skip = (says: string): Said => ({ state: "skip", says, remedy: null });
 const fail = (says: string, remedy: string): Said => ({ state: "fail", says, remedy });
@@ -122,6 +124,15 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
       ...(status !== null && status.core.references.majority && status.core.references.answered < status.core.references.of ? [warn(`${status.core.references.answered} of ${status.core.references.of} answer`, "`ping` each from this node")] : []),
     ], `${references.length} of them, and all answer`);
   } },
+  { check: "witness", each: ({ status }, _node, { cluster: { witness, timing } }) => {
+    if (status === null) return [];
+    if (status.core.witness === null) return [skip("none is configured")];
+    const { ago } = status.core.witness;
+    if (ago !== null && ago <= Math.max(WITNESS_ASKED, 2 * timing.lease)) return [ok("it answers")];
+    return [fail(ago === null ? "it has not answered yet" : `its last answer was ${formatDuration(Math.round(ago))} ago`, `on the witness (${witness?.address}, port ${witness?.port}/udp) \`systemctl status clusterd-witness@…\`; the same witness.key on all three`)];
+  } },
+  { check: "fence", each: ({ fence }) => fence == null ? [skip("none is configured")] : fence.problem === null ? [ok("reads the other node's power as on")]
+    : [fail(fence.problem, "ask the agent by hand for its status, with the lines of the parameter file on its standard input")] },
   { check: "dead-man", each: ({ status }) => status === null ? [] : [status.guards.deadman ? ok("there") : fail("there is none: nothing may be owned here", "perl must be installed, and /usr/lib/clusterd/network-scripts/deadman start by hand")] },
   { check: "watchdog", each: ({ status }) => status === null ? [] : status.guards.watchdog === null ? [skip("none is asked for (watchdog in cluster.conf)")] : status.guards.watchdog ? [ok("armed")]
     : [fail("the dead-man does not hold it", "`clusterd history` says why; nothing else may use it (RuntimeWatchdogSec, a watchdog daemon)")] },

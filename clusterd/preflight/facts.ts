@@ -63,6 +63,8 @@ export interface Facts {
   readonly watches: { readonly limit: number; readonly entries: number };
   readonly users: Readonly<Record<string, number>>;
   readonly groups: Readonly<Record<string, number>>;
+  /** The fence for the other node's power: why it cannot be used now. Null: none is configured. */
+  readonly fence: { readonly problem: string | null } | null;
   /** The last one that was held from this node. */
   readonly drill: Drill | null;
   /** By which ways people are told, and what keeps one of them from working. */

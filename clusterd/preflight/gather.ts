@@ -14,6 +14,7 @@ import { probe } from "../checks/probe.ts";
 import { checkText } from "../config/check-text.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import { loadKey } from "../heartbeat/key.ts";
+import { createFence } from "../takeover/fence.ts";
 import { askDaemon } from "../status/control-client.ts";
 import type { NodeStatus } from "../status/control.ts";
 import { pinnedKeys } from "../status/peer.ts";
@@ -35,14 +36,14 @@ export async function gatherFacts(config: Config): Promise<Facts> {
   const answer = await askDaemon({ ask: "status" });
   const status = answer.ok ? answer.status ?? null : null;
   const links = candidateLinks(config, status);
-  const [nics, neighbours, sshd, programs, services, units, checks] = await Promise.all([
+  const [nics, neighbours, sshd, programs, services, units, checks, fence] = await Promise.all([
     lookAtNics(node), askNeighbours(config, status),
     Promise.all(links.map(async (link) => ({ link: link.name, address: link.address, answers: await chooseLink([link], config.cluster.sshPort) !== null }))),
-    versions(), servicesOf(config), unitsOf(), askServices(config, status),
+    versions(), servicesOf(config), unitsOf(), askServices(config, status), lookAtFence(config),
   ]);
   return {
     version: 1, node: node.name, wall: Date.now(), release: read("/proc/sys/kernel/osrelease").trim(), virtual: read("/proc/cpuinfo").includes(" hypervisor"),
-    nics, neighbours, sshd, programs, services, units, checks, status,
+    nics, neighbours, sshd, programs, services, units, checks, status, fence,
     raisedAtBoot: raisedAtBoot(config),
     configuration: configurationFacts(),
     keys: keyFacts(config),
@@ -58,6 +59,11 @@ export async function gatherFacts(config: Config): Promise<Facts> {
     drill: readDrills().at(-1) ?? null,
     notify: { ways: waysOf(config).map(({ name }) => name), problems: wayProblems(config.cluster) },
   };
+}
+
+async function lookAtFence(config: Config): Promise<Facts["fence"]> {
+  const fence = createFence(otherNode(config));
+  return fence === null ? null : { problem: await fence.look() };
 }
 
 /** Only where their identity is: elsewhere they do not run. */

@@ -16,11 +16,15 @@ import type { NodeConfig } from "../config/config.ts";
 export interface Fence {
   /** `ok` only when the power is confirmed off. Never rejects; ends within the configured time and a few seconds. */
   off(): Promise<{ readonly ok: boolean; readonly reason: string }>;
+  /** Only looks: null when the agent says that the power is on, else what is in the way. */
+  look(): Promise<string | null>;
 }
 
 /** Between two looks at a power that does not go at once. */
 const LOOK_EVERY: Duration = 500;
 const GRACE: Duration = 500;
+/** For a look between uses, while a person waits. */
+const LOOK_WITHIN: Duration = 10_000;
 const LONGEST = 64 * 1024;
 
 export const parametersPath = (node: string, keys = KEYS): string => `${keys}/fence-${node}.conf`;
@@ -75,7 +79,15 @@ export function createFence({ name, fence }: NodeConfig, parameters = parameters
     }
   }
 
-  return { off };
+  async function look(): Promise<string | null> {
+    const read = readParameters(parameters);
+    if (!read.ok) return read.reason;
+    const looked = await ask("status", read.lines, Math.min(timeout, LOOK_WITHIN));
+    if (looked.exitCode === 0) return null;
+    return withoutSecrets(looked.exitCode === 2 ? `${agent} says that ${name} is switched off` : `${agent}: status ${looked.failure ?? "says nothing"}`, read.lines);
+  }
+
+  return { off, look };
 }
 
 /** Agents like to repeat what they were told. */

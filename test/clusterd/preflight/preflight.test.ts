@@ -40,7 +40,7 @@ function facts(self: 0 | 1): Facts {
     programs: { clusterd: "0.1.0", rsync: "3.5.0", ssh: "/usr/bin/ssh", perl: "/usr/bin/perl", ip: "/usr/sbin/ip", setpriv: "/usr/bin/setpriv", tar: "/usr/bin/tar", nft: "/usr/sbin/nft" },
     services: [{ name: "www", what: "/etc/init.d/lighttpd", exists: true, atBoot: false }], units: [{ name: "clusterd", atBoot: true }], checks: [], cron: { file: true, running: true },
     trees: [{ job: "www", path: "/srv/www/", exists: true, marked: true, unmounted: null, space }], backups: { ...space, path: "/var/backups/clusterd", freeBytes: 51e9 },
-    watches: { limit: 100_000, entries: 1000 }, users: { root: 0, www: 33 }, groups: { root: 0, www: 33 }, notify: { ways: [], problems: [] }, drill: null,
+    watches: { limit: 100_000, entries: 1000 }, users: { root: 0, www: 33 }, groups: { root: 0, www: 33 }, notify: { ways: [], problems: [] }, drill: null, fence: null,
   };
 }
 
@@ -93,6 +93,8 @@ const PLANTED: readonly (readonly [what: string, check: string, state: State, re
   ["no majority of reference hosts", "reference hosts", "fail", /ping/, ofCore({ references: { answered: 1, of: 3, majority: false, ago: 1 } })],
   ["a reference host that is away", "reference hosts", "warn", /ping/, ofCore({ references: { answered: 2, of: 3, majority: true, ago: 1 } })],
   ["no dead-man", "dead-man", "fail", /perl/, (before) => ({ status: { ...before.status!, guards: { deadman: false, kernelLease: true, watchdog: null } } })],
+  ["a witness that has fallen silent", "witness", "fail", /clusterd-witness/, ofCore({ witness: { ago: 60_000, verdicts: ["idle", "idle"] } })],
+  ["a fence that does not answer", "fence", "fail", /by hand/, { fence: { problem: "fence_ipmilan: status no answer within 10s" } }],
   ["a watchdog that another holds", "watchdog", "fail", /RuntimeWatchdogSec/, (before) => ({ status: { ...before.status!, guards: { deadman: true, kernelLease: true, watchdog: false } } })],
   ["no kernel lease", "kernel lease", "warn", /nft/, (before) => ({ status: { ...before.status!, guards: { deadman: true, kernelLease: false, watchdog: null } } })],
   ["a standby lock", "state", "warn", /clusterd status/, ofCore({ problems: ["the standby lock is set"] })],

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createFence, readParameters, withoutSecrets } from "../../../clusterd/takeover/fence.ts";
+import type { Fence } from "../../../clusterd/takeover/fence.ts";
 import { sampleConfig } from "./sample.ts";
 
 const PARAMETERS = "# the switch in the cellar\nip=10.9.9.9\nusername=admin\n\npassword=open sesame\nplug=serv1\n";
@@ -13,7 +14,7 @@ const PARAMETERS = "# the switch in the cellar\nip=10.9.9.9\nusername=admin\n\np
 interface Agent { readonly off: string; readonly status: string; readonly timeout?: number }
 
 /** An agent that keeps what it was told in `said`, and does `off` and `status` in the words of a shell; $power is its switch. */
-async function fencing({ off, status, timeout = 3000 }: Agent, judge: (outcome: { ok: boolean; reason: string }, folder: string) => void): Promise<void> {
+async function withFence({ off, status, timeout = 3000 }: Agent, use: (fence: Fence, folder: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "fence-"));
   try {
     const agent = join(folder, "agent");
@@ -22,11 +23,15 @@ async function fencing({ off, status, timeout = 3000 }: Agent, judge: (outcome: 
     writeFileSync(join(folder, "parameters"), PARAMETERS, { mode: 0o600 });
     const [first] = sampleConfig({ plain: true }).nodes;
     const fence = createFence({ ...first, fence: { agent, timeout } }, join(folder, "parameters"));
-    judge(await (fence?.off() ?? Promise.reject(new Error("no fence"))), folder);
+    assert.ok(fence !== null);
+    await use(fence, folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+const fencing = (agent: Agent, judge: (outcome: { ok: boolean; reason: string }, folder: string) => void): Promise<void> =>
+  withFence(agent, async (fence, folder) => judge(await fence.off(), folder));
 
 const BY_FILE = "[ -e $power ] && exit 2; exit 0";
 
@@ -95,6 +100,14 @@ test("parameters that others may read, that are a link, or that name an action a
 
 test("whatever is named like a secret does not reach a message", () => {
   assert.equal(withoutSecrets("said abc and def to ghi", ["passwd=abc", "snmp_community=def", "ip=ghi"]), "said [secret] and [secret] to ghi");
+});
+
+test("a look switches nothing, and says what is in the way", async () => {
+  for (const [status, said] of [["exit 0", /^$/], ["exit 2", /switched off$/], ["echo open sesame >&2; exit 1", /^(?!.*sesame).*ended with exit code 1/]] as const)
+    await withFence({ off: "exit 9", status }, async (fence, folder) => {
+      assert.match(await fence.look() ?? "", said);
+      assert.doesNotMatch(readFileSync(join(folder, "said"), "utf8"), /action=off/);
+    });
 });
 
 test("without FENCE_AGENT there is no fence", () => assert.equal(createFence(sampleConfig().nodes[0]), null));
