@@ -23,7 +23,7 @@ const latest = (holding: Holding): IdentityRecord => holding.pending?.record ?? 
 /** Asks for the journal to be written with this record in it. */
 export function remember({ state, holding, effects }: Scene, record: IdentityRecord): void {
   state.write += 1;
-  holding.pending = { write: state.write, record };
+  holding.pending = { write: state.write, record, standing: record.standing || holding.pending?.standing === true };
   effects.push({ kind: "persist", write: state.write, record: journalOf(state) });
 }
 

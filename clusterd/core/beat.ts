@@ -20,7 +20,7 @@ function identityBeat(state: State, identity: Index): IdentityBeat {
     role, epoch: record.epoch, owner: record.owner, offer: record.offered, offers: offered,
     stale: record.stale, locked: record.locked, promised: record.promised,
     // Said from the moment it may be on disk until it surely is not: the peer keeps its promise for so long.
-    standing: record.standing || pending?.record.standing === true,
+    standing: record.standing || pending?.standing === true,
     inSync: holds(state.holdings[identity]) && peerInSync(state, identity),
     claimed: claim === null ? 0 : partsGone(state, claim), held: heldUntil > state.now || !state.guard.present, moved,
   };

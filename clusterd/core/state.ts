@@ -62,8 +62,8 @@ export interface Holding {
   because: string;
   /** On disk. */
   record: IdentityRecord;
-  /** Being written; what it is for shows in the role. */
-  pending: { readonly write: number; readonly record: IdentityRecord } | null;
+  /** Being written; what it is for shows in the role. `standing`: so says this record, or one before it that may be on disk by now. */
+  pending: { readonly write: number; readonly record: IdentityRecord; readonly standing: boolean } | null;
   /** The write that the latest `persisted` event completed for this identity. */
   confirmed: number;
   /** Sending moment of our newest heartbeat that the peer echoed while not claiming this identity. */

@@ -1,11 +1,15 @@
 // Every parser against its corpus, and against a second's worth of new hostile input. The long runs: npm run fuzz.
 
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { decodeState, encodeState } from "../../clusterd/restart.ts";
 import { needsRoot } from "../needs.ts";
+import { world as newWorld } from "../sim/setting.ts";
 import { forge, lie } from "./heartbeat.ts";
 import { fuzz, whyNot } from "./run.ts";
-import { corpusOf } from "./target.ts";
+import { CORPUS, corpusOf } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 import { NETWORK_TARGETS } from "./targets/scripts.ts";
 
@@ -26,6 +30,18 @@ for (const target of TARGETS) {
     });
   });
 }
+
+test("the kept state of a restart is one of today's shape: else its fuzzer would only meet refusals", () => {
+  const path = join(CORPUS, "restart/standby");
+  if (process.env["UPDATE"] === "1") {
+    const pair = newWorld();
+    pair.boot(0);
+    pair.boot(1);
+    pair.run(500);
+    writeFileSync(path, encodeState(pair.hosts[0].state!));
+  }
+  assert.notEqual(decodeState(readFileSync(path)), null, "its shape has changed: UPDATE=1 writes it anew");
+});
 
 test("a hundred thousand heartbeats forged without the key: none is accepted", () => {
   const { accepted, fates } = forge(100_000, 1999);

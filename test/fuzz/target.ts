@@ -23,7 +23,7 @@ export interface Target {
   close?(): void | Promise<void>;
 }
 
-const CORPUS = join(import.meta.dirname, "corpus");
+export const CORPUS = join(import.meta.dirname, "corpus");
 
 export interface Entry { readonly file: string; readonly input: Buffer }
 

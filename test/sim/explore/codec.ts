@@ -98,8 +98,8 @@ const HEARTBEATS = [heartbeat(0), heartbeat(1)] as const;
 // ---- the core's state ----------------------------------------------------------------------------------------------
 
 const pending: Field<Exclude<Holding["pending"], null>> = {
-  write: (tape, { write, record: to }) => { small.write(tape, tape.write - write); record.write(tape, to); },
-  read: (tape) => ({ write: tape.write - small.read(tape), record: record.read(tape) }),
+  write: (tape, { write, record: to, standing }) => { small.write(tape, tape.write - write); record.write(tape, to); flag.write(tape, standing); },
+  read: (tape) => ({ write: tape.write - small.read(tape), record: record.read(tape), standing: flag.read(tape) }),
 };
 
 const claim = struct<Claim>({

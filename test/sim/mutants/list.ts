@@ -123,7 +123,8 @@ export const MUTANTS: readonly Mutant[] = [
     "its own next heartbeat wakes the node within a keepalive: only slower"),
   mutant("says-what-is-being-written", "beat", "role, epoch: record.epoch, owner: record.owner,", "role, epoch: (pending?.record ?? record).epoch, owner: (pending?.record ?? record).owner,", "an epoch is said before it is on disk"),
   mutant("offers-before-persisted", "beat", `role === "offering" && pending === null && handover !== null && record.offered === handover.offer;`, `role === "offering" && handover !== null;`, "an offer is said before it is on disk"),
-  mutant("denies-the-vote", "beat", "standing: record.standing || pending?.record.standing === true,", "standing: false,", "a standing vote is counted and denied"),
+  mutant("denies-the-vote", "beat", "standing: record.standing || pending?.standing === true,", "standing: false,", "a standing vote is counted and denied"),
+  mutant("denies-the-vote-too-soon", "actions", "standing: record.standing || holding.pending?.standing === true };", "standing: record.standing };", "a standing vote is denied while an earlier write may just bring it to the disk"),
   mutant("claims-silently", "beat", "    role, epoch: record.epoch,", "    role: role === \"claiming\" ? \"standby\" : role, epoch: record.epoch,", "a claim is not said aloud"),
 
   // Table
