@@ -11,6 +11,9 @@
 // --inplace (a torn file on a cut), never --ignore-errors (deletions after read errors).
 
 export const PARTIAL_DIR = ".clusterd-partial";
+/** One for the whole tree, in the folder that rsync stands in: by a name relative to each file's folder rsync would make it
+ *  wherever a link leads that has just taken that folder's place. */
+const HALF_RECEIVED = `/proc/self/cwd/${PARTIAL_DIR}`;
 /** The remote path in the sender's words: the receiver puts in its own. */
 export const REMOTE_PATH = "entry";
 /** Seconds without a byte before either half gives up. */
@@ -135,7 +138,7 @@ export function serverArgs(request: ServerRequest, target: { readonly path: stri
     "--log-format=%i", `--timeout=${IO_TIMEOUT}`, "--backup-dir", target.backupDir,
     ...(target.kind === "tree" ? ["--delete-delay", request.maxDelete === 0 ? "--max-delete=-1" : `--max-delete=${request.maxDelete}`] : []),
     ...(request.fsync ? ["--fsync"] : []),
-    "--stats", "-@-1", "--partial-dir", PARTIAL_DIR, "--numeric-ids", ".", target.path,
+    "--stats", "-@-1", "--partial-dir", HALF_RECEIVED, "--numeric-ids", ".", target.path,
   ];
 }
 
