@@ -27,7 +27,7 @@ function byEpisodes(from: number, to: number): Verdict | null {
 
 /** Every run with one fault; then some with two, of a few kinds, to come far. */
 const EXPLORED = [{ faults: 1 }, { faults: 2, of: ["mute", "references", "switchover"] }, { faults: 2, of: ["cut", "references", "late"] },
-  { faults: 2, of: ["power off", "freezes", "ifup"] }, { faults: 2, of: ["another configuration", "power off"] }] as const;
+  { faults: 2, of: ["power off", "freezes", "ifup"] }, { faults: 2, of: ["another configuration", "power off"] }, { faults: 2, of: ["leave", "power off"] }, { faults: 2, of: ["switchover", "power off"] }] as const;
 
 function byExploration(states: number): Verdict | null {
   let seen = 0;
