@@ -40,27 +40,32 @@ const MESSAGE = Symbol.for("message");
 const MOST_WAITING = 1000;
 const RETRY = 20;
 
+const LOAD_AFTER = 1000;
+
 type CreateLogger = typeof import("winston")["createLogger"];
-type Info = Record<string | symbol, unknown>;
+type Logger = ReturnType<CreateLogger>;
+interface Said { readonly level: Level; readonly message: string; readonly event: string; readonly fields: Fields; readonly time: string }
 
 export function createLog({ json = false, level = "info", fd = 1 }: LogOptions = {}): Log {
-  const createLogger = createRequire(import.meta.url)("winston/lib/winston/create-logger") as CreateLogger;
   const inJournal = process.env["JOURNAL_STREAM"] !== undefined || process.env["NOTIFY_SOCKET"] !== undefined;
   const lines = new Lines(fd);
-  const logger = createLogger({
-    levels: { ...LEVELS }, level,
-    transports: [lines.transport() as never],
-    format: {
-      transform(info: Info): Info {
-        const { level: of, event, fields, time } = info as unknown as { level: Level; event: string; fields: Fields; time: string };
-        const line = json ? JSON.stringify({ time, level: of, event, ...fields }) : toLine(time, of, event, fields);
-        return { ...info, [MESSAGE]: inJournal ? `<${PRIORITY[of]}>${line}` : line };
-      },
-    } as never,
-  });
+  const lineOf = ({ level: of, event, fields, time }: Said): string => {
+    const line = json ? JSON.stringify({ time, level: of, event, ...fields }) : toLine(time, of, event, fields);
+    return inJournal ? `<${PRIORITY[of]}>${line}` : line;
+  };
+  const transform = (info: Said): object => ({ ...info, [MESSAGE]: lineOf(info) });
+  // Loading it takes 30 ms, which would come out of the lease of a daemon that is restarted for an upgrade: until then, lines go the short way.
+  let logger: Logger | null = null;
+  setTimeout(() => {
+    const createLogger = createRequire(import.meta.url)("winston/lib/winston/create-logger") as CreateLogger;
+    logger = createLogger({ levels: { ...LEVELS }, level, transports: [lines.transport() as never], format: { transform } as never });
+  }, LOAD_AFTER).unref();
   const say = (of: Level, event: string, fields: Fields = {}): void => {
     // winston leaves the level to its own transports.
-    if (LEVELS[of] <= LEVELS[level]) logger.log({ level: of, message: event, event, fields, time: new Date().toISOString() });
+    if (LEVELS[of] > LEVELS[level]) return;
+    const said: Said = { level: of, message: event, event, fields, time: new Date().toISOString() };
+    if (logger === null) lines.add(lineOf(said));
+    else logger.log(said);
   };
   const by = (of: Level): Say => (event, fields) => say(of, event, fields);
   return { say, debug: by("debug"), info: by("info"), warn: by("warn"), error: by("error"), alarm: by("alarm"), flush: () => lines.flush() };
@@ -95,7 +100,7 @@ class Lines {
   }
 
   transport(): Writable {
-    const stream = new Writable({ objectMode: true, write: (info: Info, _, done) => { this.#add(String(info[MESSAGE])); done(); } });
+    const stream = new Writable({ objectMode: true, write: (info: { readonly [MESSAGE]: string }, _, done) => { this.add(info[MESSAGE]); done(); } });
     // winston asks a transport for this method and never calls it on a stream.
     return Object.assign(stream, { log: () => {} });
   }
@@ -106,7 +111,7 @@ class Lines {
     if (this.#writing) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #add(line: string): void {
+  add(line: string): void {
     if (this.#waiting.length >= MOST_WAITING) { this.#dropped += 1; return; }
     this.#waiting.push(line);
     if (!this.#writing) this.#next();

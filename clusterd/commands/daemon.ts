@@ -29,16 +29,20 @@ async function reload(given: Given): Promise<Outcome> {
   return ask(given, "reload", 10_000, "");
 }
 
-/** Until the next daemon answers, so that whatever stands behind it on the line does not take its time away. */
+/** Until the next daemon has renewed what it holds, so that whatever stands behind it on the line does not take its time away. */
 async function restart(given: Given): Promise<Outcome> {
   const before = await statusNow();
   const asked = await ask(given, "restart", LOADING, "The daemon would start anew without letting go, within its lease.");
   if (asked.exit !== "ok" || given.flag("dry-run")) return asked;
   const began = monotonicNow();
+  let last: NodeStatus | null = null;
   while (monotonicNow() - began < STARTING) {
     await new Promise((resolve) => setTimeout(resolve, POLL));
     const now = await statusNow();
     if (now === null || now.started === before?.started) continue;
+    const renewed = last !== null && isRenewed(last, now);
+    last = now;
+    if (!renewed) continue;
     const took = Math.round(monotonicNow() - began);
     const same = held(before) === held(now);
     return outcome("ok", `the next daemon runs after ${took} ms and ${same ? "holds what was held" : "does not hold what was held: `clusterd history` says why"}`, { took_ms: took, moved: !same });
@@ -50,6 +54,10 @@ async function statusNow(): Promise<NodeStatus | null> {
   const answer = await askDaemon({ ask: "status" });
   return answer.ok ? answer.status ?? null : null;
 }
+
+/** A lease of which no less is left than a moment ago; one that is gone is not waited for. */
+const isRenewed = (earlier: NodeStatus, now: NodeStatus): boolean =>
+  now.core.identities.every(({ role, leaseLeft }, at) => role !== "owner" || leaseLeft === null || leaseLeft >= (earlier.core.identities[at]?.leaseLeft ?? Infinity));
 
 const held = (status: NodeStatus | null): string => (status?.core.identities ?? []).filter(({ role }) => role === "owner").map(({ identity, epoch }) => `${identity} ${epoch}`).join();
 
