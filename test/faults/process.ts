@@ -2,10 +2,10 @@ import { lab, NETWORK, PACKET, row, SERVICES, sim, story, SYSTEMD, unit, VOTES }
 
 export const PROCESS = [
   row("P1", "The owner's daemon is killed: the dead-man lowers the identity within D + S, the other node takes over only by a whole claim", [sim("daemon"), lab("daemon killed"), unit(SYSTEMD, "kill -9 of the daemon: silent within the lease")]),
-  row("P2", "The owner's daemon stands still: shorter than the lease, nothing; longer, the identity goes and is not kept on waking", [sim("stalls"), story("short-stall"), story("tripped-lease"), lab("daemon stopped with SIGSTOP, then continued")]),
+  row("P2", "The owner's daemon stands still: shorter than the lease, nothing; longer, the identity goes and is not kept on waking", [sim("stalls"), story("short-stall"), story("tripped-lease"), lab("daemon stopped with SIGSTOP, then continued"), unit(SYSTEMD, "a daemon that hangs is ended by systemd's watchdog, and started again")]),
   row("P3", "Only the dead-man stands still: the daemon misses its answer and lets go by itself", [unit(NETWORK, "a dead-man that hangs is as good as dead"), sim("deadMan")]),
   row("P4", "Daemon and dead-man both stand still: nobody else takes over while the kernel still speaks", [lab("whole node frozen, then thawed"), story("frozen")], "the watchdog's reset, on a machine that has one"),
-  row("P5", "The dead-man is killed: started again, and nothing is owned without one", [sim("deadMan"), unit(NETWORK, "says when the dead-man dies, replaces it, and the new one knows the lease")]),
+  row("P5", "The dead-man is killed: started again, and nothing is owned without one", [sim("deadMan"), unit(NETWORK, "says when the dead-man dies, replaces it, and the new one knows the lease"), story("dead-man-gone")]),
   row("P6", "The daemon dies after the epoch is on disk and before ifup: nothing is raised by the next start", [sim("cutTakeover"), sim("cutHandover"), unit("clusterd/core/table.test.ts", "nothing is raised but by a persisted epoch, and whoever lets go says so")]),
   row("P7", "The daemon dies between ifup and the services: the next start finds the identity raised and takes it down", [sim("cutTakeover"), unit(NETWORK, "prepare brings every NIC to rest and says what it found raised")]),
   row("P8", "The event loop stalls for seconds: no lease is renewed, and a claim does not go on", [sim("stall"), sim("stalls"), story("short-stall")]),
