@@ -131,7 +131,7 @@ function execute(words: readonly string[], options: RunOptions, stdout: Tail, st
   /** The leader has ended; its children have what is left of the grace. */
   function afterGroup(end: End): void {
     if (groupLives(child.pid)) after(POLL, () => afterGroup(end));
-    else settle(end);
+    else after(DRAIN, () => settle(end));
   }
 
   function settle(end: End): void {
