@@ -149,7 +149,7 @@ async function uninstall(given: Given): Promise<Outcome> {
   if (!given.flag("dry-run")) {
     for (const { act } of [...kernel, ...forget]) await act();
     carryOut(root, changes);
-    clear(root, CACHE); // after the cron file and the programs: none that fills it is started any more
+    await clear(root, CACHE); // after the cron file and the programs: none that fills it is started any more
     rmSync(join(root, MANIFEST), { force: true });
     for (const { act } of purges) await act();
     if (root === "/" && existsSync("/run/systemd/system")) await daemonReload();
@@ -159,7 +159,16 @@ async function uninstall(given: Given): Promise<Outcome> {
 }
 
 /** A run that cron began a moment ago may still be writing there: what was just emptied is then a folder that is not empty after all. */
-const clear = (root: string, path: string): void => rmSync(join(root, path), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+async function clear(root: string, path: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return rmSync(join(root, path), { recursive: true, force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY" || tries === 60) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
 
 /** A daemon that was killed leaves its rules behind: they would keep a NIC with the identity's MAC mute for ever. */
 async function kernelSteps(): Promise<readonly Step[]> {
