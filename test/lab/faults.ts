@@ -4,13 +4,12 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { settle } from "./home.ts";
+import { goHome, settle } from "./home.ts";
 import type { Lab } from "./lab.ts";
 import { Asker } from "./outage.ts";
 import { owners, readSniffer } from "./owners.ts";
 import type { Owners } from "./owners.ts";
-import { until } from "./processes.ts";
-import { identitiesOf, isHome } from "./story/state.ts";
+import { identitiesOf } from "./story/state.ts";
 
 interface Fault {
   readonly what: string;
@@ -96,19 +95,6 @@ export async function freshPair(lab: Lab, profile: string | null = null): Promis
   await goHome(lab);
   // Each mirrors to the other by itself.
   await settle(lab);
-}
-
-/** Waits until everything is at home, doing what a person would: clears the standby lock of a node that lost a tie, and
- *  asks for the failback until the returned node is resynchronised. Throws after a minute. */
-export async function goHome(lab: Lab): Promise<void> {
-  await until("both identities to be at home", 60_000, async () => {
-    const identities = await identitiesOf(lab);
-    if (isHome(identities)) return true;
-    if (identities.serv1.some(({ locked }) => locked)) await lab.exec("serv1", ["clusterd", "clear"], { timeout: 30_000, reject: false });
-    await lab.exec("serv1", ["clusterd", "failback"], { timeout: 30_000, reject: false });
-    await sleep(300);
-    return isHome(await identitiesOf(lab));
-  });
 }
 
 /** `fast` claims for 240 ms. */

@@ -21,20 +21,37 @@ export interface Manner {
 }
 
 /** Waits until both nodes have been at home and without a problem for a while, doing what a person would do about it.
- *  Throws after a minute, with the reason. */
+ *  Throws after a minute, with the reason and the nodes' own words. */
 export async function settle(lab: Lab, { inSync = true, quiet = 2000, poll = 400 }: Manner = {}): Promise<void> {
+  await helpUntil(lab, (seen) => away(seen) ?? troubled(seen, inSync), { quiet, poll });
+}
+
+/** Waits only until each identity is up at home with its services; otherwise as settle(). */
+export async function goHome(lab: Lab): Promise<void> {
+  await helpUntil(lab, away, { quiet: 0, poll: 300 });
+}
+
+async function helpUntil(lab: Lab, obstacleIn: (seen: Both) => string | null, { quiet, poll }: { readonly quiet: number; readonly poll: number }): Promise<void> {
   const deadline = performance.now() + PATIENCE;
   let since: number | null = null;
   for (;;) {
     const seen = await statusOfBoth(lab);
-    const obstacle = unsettled(seen, inSync);
+    const obstacle = obstacleIn(seen);
     const now = performance.now();
     since = obstacle === null ? since ?? now : null;
     if (since !== null && now - since >= quiet) return;
-    if (obstacle !== null && now > deadline) throw new Error(`not settled at home after ${PATIENCE / 1000} s: ${obstacle}`);
+    if (obstacle !== null && now > deadline) throw new Error(`not settled at home after ${PATIENCE / 1000} s: ${obstacle}\n${await lastWords(lab)}`);
     if (obstacle !== null) await help(lab, seen);
     await sleep(poll);
   }
+}
+
+/** What the nodes say of themselves, for whoever reads a failed test's output on a machine that is gone by then. */
+async function lastWords(lab: Lab): Promise<string> {
+  const said = await Promise.all(lab.nodes().filter(({ name }) => lab.isOn(name)).map(({ name }) =>
+    lab.exec(name, ["sh", "-c", "exec 2>&1; clusterd status --local; tail -n 25 /var/log/clusterd/clusterd-console.log; mirror status; tail -n 12 /var/log/clusterd/mirror-console.log"], { timeout: 20_000, reject: false })
+      .then((out) => `---- ${name}\n${out}`, (error: Error) => `---- ${name}: ${error.message}`)));
+  return said.join("\n");
 }
 
 type Both = readonly [NodeStatus | null, NodeStatus | null];
@@ -52,8 +69,8 @@ async function statusOf(lab: Lab, node: string): Promise<NodeStatus | null> {
   return answer.ok ? answer.status ?? null : null;
 }
 
-/** Why the pair is not settled at home; null = it is. */
-function unsettled(seen: Both, inSync: boolean): string | null {
+/** Why an identity is not at home; null = both are. */
+function away(seen: Both): string | null {
   for (const self of [0, 1] as const) {
     const core = seen[self]?.core;
     if (core === undefined) return `the daemon of node ${self + 1} does not answer`;
@@ -62,8 +79,17 @@ function unsettled(seen: Both, inSync: boolean): string | null {
     if (own.role !== "owner") return `${name} is ${own.role} of its own identity${own.waitsFor === null ? "" : ` and waits for ${own.waitsFor}`}`;
     if (other.role !== "standby") return `${name} is ${other.role} of the other identity`;
     if (!["started", "stopped"].includes(own.services)) return `services of ${name}: ${own.services}`;
-    if (inSync && !own.peerInSync) return `${name} holds its peer for not in sync`;
-    if (core.problems.length > 0) return `${name}: ${core.problems.join("; ")}`;
+  }
+  return null;
+}
+
+/** What a pair at home still lacks; null = nothing. */
+function troubled(seen: Both, inSync: boolean): string | null {
+  for (const status of seen) {
+    if (status === null) continue;
+    const { core, node } = status;
+    if (inSync && !core.identities[core.self].peerInSync) return `${node} holds its peer for not in sync`;
+    if (core.problems.length > 0) return `${node}: ${core.problems.join("; ")}`;
   }
   return null;
 }
@@ -72,9 +98,9 @@ function unsettled(seen: Both, inSync: boolean): string | null {
 async function help(lab: Lab, seen: Both): Promise<void> {
   for (const self of [0, 1] as const) {
     const status = seen[self];
-    const away = status?.core.identities[1 - self as Index];
+    const guest = status?.core.identities[1 - self as Index];
     if (status?.core.identities.some(({ locked }) => locked)) await lab.exec(status.node, ["clusterd", "clear"], { timeout: 30_000, reject: false });
-    if (away?.role === "owner" && away.peerInSync) await lab.exec(status!.nodes[1 - self as Index], ["clusterd", "failback"], { timeout: 30_000, reject: false });
+    if (guest?.role === "owner" && guest.peerInSync) await lab.exec(status!.nodes[1 - self as Index], ["clusterd", "failback"], { timeout: 30_000, reject: false });
   }
 }
 

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 import type { Drill } from "../../clusterd/moves/drill.ts";
 import { changedSample } from "./configuration.ts";
-import { goHome } from "./faults.ts";
+import { goHome } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";

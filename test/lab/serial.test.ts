@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { NodeStatus } from "../../clusterd/status/control.ts";
 import { changedSample } from "./configuration.ts";
-import { goHome } from "./faults.ts";
+import { goHome } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
