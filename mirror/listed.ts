@@ -19,17 +19,21 @@ export interface Listed { readonly run: RunId; readonly dryRun: boolean; readonl
 /** A path's bytes, one in each character. */
 export const latin1 = (path: string): string => Buffer.from(path).toString("latin1");
 
+/** With ./ before it the tree's own folder goes along (not what is in it), as folders on the way always do: replacing a file there changes the folder's
+ *  time, and here nothing has changed it. */
+const asListed = (name: string): string => (name.includes("/") ? name : `./${name}`);
+
 /** `names` are below the tree, in latin1; null for an entry that is a single file. */
 export function pushListed({ job, session, epoch, timeout }: ListedWay, entry: Entry, { run, ...how }: Listed, names: readonly string[] | null, onNew?: (name: string) => void): Promise<RsyncResult> {
   const kept = entryBackupDir(backupDir(BACKUPS, job.name, run, "live"), entry);
   const args = [
-    ...senderOptions({ kind: entry.kind, ...how, fsync: false, backupDir: kept, listed: names !== null }, job.exclude),
+    ...senderOptions({ kind: entry.kind, special: job.special, ...how, fsync: false, backupDir: kept, listed: names !== null }, job.exclude),
     "-e", THROUGH, `--rsync-path=clusterd-mirror v1 push ${job.name} ${epoch} ${run} ${entryKey(entry)} live`,
     names === null ? `./${basename(entry.path)}` : "./", `peer:${REMOTE_PATH}`,
   ];
   return rsync(args, {
     cwd: names === null ? dirname(entry.path) : entry.path, timeout, session,
     ...(onNew === undefined ? {} : { onNew }),
-    ...(names === null ? {} : { input: Buffer.from(names.map((name) => `${name}\0`).join(""), "latin1") }),
+    ...(names === null ? {} : { input: Buffer.from(names.map((name) => `${asListed(name)}\0`).join(""), "latin1") }),
   });
 }

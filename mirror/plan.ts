@@ -27,7 +27,7 @@ export function planRun(plan: RunPlan): readonly Step[] {
     const tree = entry.kind === "tree";
     const host = plan.address.includes(":") ? `[${plan.address}]` : plan.address;
     const args = (dryRun: boolean, maxDelete: number): readonly string[] => [
-      ...senderOptions({ kind: entry.kind, dryRun, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
+      ...senderOptions({ kind: entry.kind, special: plan.job.special, dryRun, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
       ...(dryRun ? [] : ["--info=progress2"]),
       "-e", dryRun ? THROUGH : plan.remoteShell, `--rsync-path=${requestPrefix(plan, entry)}`,
       tree ? "./" : `./${basename(entry.path)}`, `${host}:${REMOTE_PATH}`,

@@ -126,6 +126,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
   if (words.request.deletes !== (entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "deleting belongs to trees, and to every tree");
   if (words.request.listed !== (request.kind === "live" && entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "listed paths belong to live runs of trees, and to every one");
   if (words.request.checksum && request.kind !== "live") return refuse(RECEIVE_EXIT.forbidden, "comparing by checksum belongs to listed paths");
+  if (words.request.special !== job.special) return refuse(RECEIVE_EXIT.forbidden, `special = ${job.special} is configured here, the sender goes by ${words.request.special}: \`clusterd check\` on both`);
   const found = look(job, entry);
   if ("refused" in found) return refuse(RECEIVE_EXIT.tree, found.refused);
   const go = async (dir: string): Promise<Outcome> => {
@@ -135,7 +136,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
     const folder = openFolder(target.folder);
     if (folder === null) return refuse(RECEIVE_EXIT.tree, `the way to ${target.folder} leads through a symbolic link`);
     try {
-      const code = await runRsync(serverArgs(words.request, { path: target.name, kind: entry.kind, backupDir: kept }), folder, async () => {
+      const code = await runRsync(serverArgs(words.request, { path: target.name, kind: entry.kind, backupDir: kept }), { folder, special: job.special }, async () => {
         const still = await judge(config, job, request.epoch, false);
         return still.go ? null : still.because;
       }, wire);

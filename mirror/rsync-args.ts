@@ -10,6 +10,8 @@
 // directory keeps what is replaced or deleted; --delete-delay deletes last, after everything else arrived. Never
 // --inplace (a torn file on a cut), never --ignore-errors (deletions after read errors).
 
+import type { Special } from "../clusterd/config/config.ts";
+
 export const PARTIAL_DIR = ".clusterd-partial";
 /** One for the whole tree, in the folder that rsync stands in: by a name relative to each file's folder rsync would make it
  *  wherever a link leads that has just taken that folder's place. */
@@ -25,8 +27,13 @@ export const RSYNC_FLOOR = [3, 4, 3] as const;
  *  kernel's file systems, and writing it would need a capability that amounts to root. */
 const ATTRIBUTE_RULES = ["--filter=-x system.*", "--filter=-x trusted.*"];
 
+/** With `special = drop`: the receiver takes no capabilities, no device nodes (sockets and fifos it does), and no set-user-id bits of files.
+ *  Those of folders only pass on a group. */
+const WITHOUT_CAPABILITIES = "-x security.capability";
+
 export interface Push {
   readonly kind: "tree" | "file";
+  readonly special: Special;
   readonly dryRun: boolean;
   /** The last pass of a handover: on disk before it counts. */
   readonly fsync: boolean;
@@ -46,6 +53,7 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
     ...(push.dryRun ? ["--dry-run"] : []),
     ...(push.checksum === true ? ["--checksum"] : []),
     "-aHAXS", "--numeric-ids", "--modify-window=-1", `--timeout=${IO_TIMEOUT}`, `--partial-dir=${PARTIAL_DIR}`,
+    ...(push.special === "drop" ? ["--no-devices", `--filter=${WITHOUT_CAPABILITIES}`] : []),
     "--backup", `--backup-dir=${push.backupDir}`,
     ...(push.kind === "tree" ? ["--delete-delay", `--max-delete=${push.maxDelete}`] : []),
     ...(push.listed === true ? ["--files-from=-", "--from0", "--delete-missing-args"] : []),
@@ -57,13 +65,13 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
 }
 
 /** What the words of a remote half mean, as far as they may differ from run to run. */
-export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly listed: boolean; readonly checksum: boolean; readonly capabilities: string }
+export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly listed: boolean; readonly checksum: boolean; readonly special: Special; readonly capabilities: string }
 export type ParsedServer = { readonly ok: true; readonly request: ServerRequest } | { readonly ok: false; readonly because: string };
 
-/** -aHAXS --backup as rsync spells it for its remote half. */
-const LETTERS = "blHogDtpAXrS";
+/** -aHAXS --backup as rsync spells it for its remote half; without device nodes --specials takes the place of D. */
+const LETTERS = { keep: "blHogDtpAXrS", drop: "blHogtpAXrS" } as const;
 /** … and of a run on listed paths: with the folders above them (R), no deeper than they say (d). */
-const LISTED_LETTERS = "bldHogDtpAXRS";
+const LISTED_LETTERS = { keep: "bldHogDtpAXRS", drop: "bldHogtpAXRS" } as const;
 const isCount = (value: string): boolean => /^-?\d{1,9}$/.test(value);
 
 /** Every long option that may come, and what its value may be; null = it has none. Anything else is refused. */
@@ -76,6 +84,7 @@ const LONG: Readonly<Record<string, ((value: string) => boolean) | null>> = {
   "--modify-window": (value) => value === "-1",
   "--delete-delay": null,
   "--delete-missing-args": null,
+  "--specials": null,
   "--no-r": null,
   "--fsync": null,
   "--stats": null,
@@ -105,11 +114,12 @@ export function parseServerWords(words: readonly string[]): ParsedServer {
   if (words[at] !== "." || words[at + 1] !== REMOTE_PATH || words.length !== at + 2) return refuse("a path of the sender's choice is not allowed");
   const listed = seen.has("--delete-missing-args");
   if (seen.has("--no-r") && !listed) return refuse("option --no-r is not allowed so");
-  const short = judgeLetters(letters ?? "", listed ? LISTED_LETTERS : LETTERS);
+  const special = seen.has("--specials") ? "drop" : "keep";
+  const short = judgeLetters(letters ?? "", (listed ? LISTED_LETTERS : LETTERS)[special]);
   if (short === null) return refuse(`options -${show(letters ?? "")} are not those of a mirror run`);
   const missing = REQUIRED.find((name) => !seen.has(name)) ?? (seen.has("-@-1") || seen.has("--modify-window") ? undefined : "--modify-window");
   if (missing !== undefined) return refuse(`option ${missing} is missing`);
-  return { ok: true, request: { ...short, deletes: seen.has("--delete-delay"), maxDelete: Math.max(0, Number(seen.get("--max-delete") ?? 0)), fsync: seen.has("--fsync"), listed } };
+  return { ok: true, request: { ...short, deletes: seen.has("--delete-delay"), maxDelete: Math.max(0, Number(seen.get("--max-delete") ?? 0)), fsync: seen.has("--fsync"), listed, special } };
 }
 
 function split(word: string): readonly [string, string | null] {
@@ -133,7 +143,8 @@ const show = (word: string): string => JSON.stringify(word.slice(0, 60));
 /** Receiver: what is really run, all of it ours but for the numbers and switches in `request`. */
 export function serverArgs(request: ServerRequest, target: { readonly path: string; readonly kind: "tree" | "file"; readonly backupDir: string }): readonly string[] {
   return [
-    "--server", `-${request.dryRun ? "n" : ""}${request.checksum ? "c" : ""}${request.listed ? LISTED_LETTERS : LETTERS}${request.capabilities}`,
+    "--server", `-${request.dryRun ? "n" : ""}${request.checksum ? "c" : ""}${(request.listed ? LISTED_LETTERS : LETTERS)[request.special]}${request.capabilities}`,
+    ...(request.special === "drop" ? ["--specials", "--chmod=Fug-s", `--filter=${WITHOUT_CAPABILITIES}`] : []),
     ...(request.listed ? ["--no-r", "--delete-missing-args"] : []),
     "--log-format=%i", `--timeout=${IO_TIMEOUT}`, "--backup-dir", target.backupDir,
     ...(target.kind === "tree" ? ["--delete-delay", request.maxDelete === 0 ? "--max-delete=-1" : `--max-delete=${request.maxDelete}`] : []),

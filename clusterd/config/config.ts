@@ -146,6 +146,8 @@ export interface ServiceConfig {
   readonly checking: Checking;
 }
 
+export type Special = "keep" | "drop";
+
 export interface JobConfig {
   /** Unique in the cluster: `samba`, or the file name of a 1999 description such as `Flpd`. */
   readonly name: string;
@@ -160,6 +162,8 @@ export interface JobConfig {
   readonly maxDelete: number;
   /** … and at most this share of the files, in percent. */
   readonly maxDeletePercent: number;
+  /** Are set-user-id and set-group-id bits of files, file capabilities and device nodes carried over? */
+  readonly special: Special;
   /** Who tells of changes: null = as the cluster says. */
   readonly watch: Watch | null;
   readonly timeout: Duration;

@@ -92,7 +92,7 @@ class Victim {
 
   /** A true rsync of this tree's files, through a request of the thief's choice. */
   push(request: string): Promise<Ended> {
-    const options = senderOptions({ kind: "tree", dryRun: false, fsync: false, backupDir: "/x", maxDelete: 1000 }, []);
+    const options = senderOptions({ kind: "tree", special: "keep", dryRun: false, fsync: false, backupDir: "/x", maxDelete: 1000 }, []);
     return run(["nsenter", ...this.pair.inside, "rsync", ...options, "-e", ["ssh", "-T", ...this.ssh([], true)].join(" "), `--rsync-path=${request}`, "./", "10.77.0.2:entry"], join(this.pair.data, "www"));
   }
 

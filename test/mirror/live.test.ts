@@ -72,6 +72,19 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
     assert.equal(report(), before, "no run was needed");
   });
 
+  test("a file that is written over in place leaves the time of its folder as it is, at the tree's top as well", async () => {
+    await same();
+    for (const folder of ["", "d/"]) {
+      writeFileSync(`${here}/${folder}in-place`, "first");
+      await arrives(`${folder}in-place`, "first");
+      await same();
+      writeFileSync(`${here}/${folder}in-place`, "second");
+      await arrives(`${folder}in-place`, "second");
+      await same();
+      assert.equal(statSync(`${there}/${folder}`, { bigint: true }).mtimeNs, statSync(`${here}/${folder}`, { bigint: true }).mtimeNs);
+    }
+  });
+
   testOnce("the view shows how changes travel, without colours where nobody wants them, and ends by itself", async () => {
     writeFileSync(`${here}/seen`, "x");
     await arrives("seen", "x");

@@ -14,6 +14,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readF
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { IdentityRecord, IdentitySummary, Index, JournalRecord, Role } from "../../clusterd/core/model.ts";
+import type { Special } from "../../clusterd/config/config.ts";
 import type { ControlRequest, NodeStatus } from "../../clusterd/status/control.ts";
 import { serveControl } from "../../clusterd/status/socket-server.ts";
 import { senderOptions } from "../../mirror/rsync-args.ts";
@@ -189,12 +190,12 @@ export class Pair {
   }
 
   /** One push by rsync through the forced command, as `mirror run` does it, under a run's name of the caller's choice. */
-  push(run: string, tree: string): Promise<Result> {
+  push(run: string, tree: string, special: Special = "keep", change: (options: readonly string[]) => readonly string[] = (options) => options): Promise<Result> {
     const key = join(this.one.root, "state/keys");
     const entry = entryKey({ kind: "tree", path: `${tree}/` });
     const shell = `ssh -F none -T -p ${PORT} -l root -i ${key}/mirror_ed25519 -o BatchMode=yes -o UserKnownHostsFile=${key}/known_hosts -o HostKeyAlias=serv2`;
-    const options = senderOptions({ kind: "tree", dryRun: false, fsync: false, backupDir: "/unused", maxDelete: 100 }, []);
-    return result("nsenter", [...this.inside, "rsync", ...options, "-e", shell, `--rsync-path=clusterd-mirror v1 push www ${this.one.epoch} ${run} ${entry} normal`, `${tree}/`, "10.77.0.2:entry"], process.env);
+    const options = senderOptions({ kind: "tree", special, dryRun: false, fsync: false, backupDir: "/unused", maxDelete: 100 }, []);
+    return result("nsenter", [...this.inside, "rsync", ...change(options), "-e", shell, `--rsync-path=clusterd-mirror v1 push www ${this.one.epoch} ${run} ${entry} normal`, `${tree}/`, "10.77.0.2:entry"], process.env);
   }
 
   /** One command line of `ip` and the like, in the pair's network. */

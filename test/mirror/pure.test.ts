@@ -31,7 +31,7 @@ const scratch = mkdtempSync("/tmp/mirror-pure-");
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const job = (over: Partial<JobConfig> = {}): JobConfig =>
-  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, watch: null, timeout: 60_000, fullPass: 900_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
+  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, special: "keep", watch: null, timeout: 60_000, fullPass: 900_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
 const tree = (over: Partial<TreeFacts> = {}): TreeFacts =>
   ({ path: "/srv/www/", exists: true, leadsTo: null, empty: false, marker: { job: "www", id: "00000000000000aa" }, known: { id: "00000000000000aa", mounts: ["/srv"] }, mounts: ["/srv"], unmounted: null, ...over });
 const names = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `/srv/www/${index}`);
@@ -118,11 +118,11 @@ describe("the words of a request", () => {
 });
 
 describe("rsync's words", () => {
-  const push = { kind: "tree", dryRun: false, fsync: false, backupDir: "/b", maxDelete: 0 } as const;
+  const push = { kind: "tree", special: "keep", dryRun: false, fsync: false, backupDir: "/b", maxDelete: 0 } as const;
   const sent = "--server -blHogDtpAXrSe.iLsfxCIvu --log-format=%i --timeout=60 --backup-dir /tmp/bk --max-delete=-1 --delete-delay --stats -@-1 --partial-dir .clusterd-partial --numeric-ids . entry";
   test("what rsync 3.5.0 sends is understood, in either spelling", () => {
     const parsed = parseServerWords(sent.split(" "));
-    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, listed: false, checksum: false, capabilities: "e.iLsfxCIvu" } });
+    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, listed: false, checksum: false, special: "keep", capabilities: "e.iLsfxCIvu" } });
     assert.deepEqual(parseServerWords(sent.replace("--backup-dir /tmp/bk", "--backup-dir=/tmp/bk").replace("-@-1", "--modify-window=-1").split(" ")), parsed);
   });
   test("the receiver's own arguments hold nothing of the sender's but numbers and switches", () => {
@@ -151,6 +151,14 @@ describe("rsync's words", () => {
     const options = senderOptions(push, ["*.tmp"]);
     for (const option of ["-aHAXS", "--numeric-ids", "--modify-window=-1", "--backup", "--backup-dir=/b", "--delete-delay", "--exclude=*.tmp"]) assert.ok(options.includes(option), option);
     assert.ok(!senderOptions({ ...push, kind: "file" }, []).some((option) => option.includes("delete")));
+  });
+  test("without special files the letters and --specials must agree, and the receiver strips bits and capabilities itself", () => {
+    const dropped = sent.replace("HogDtp", "Hogtp").replace("--stats", "--specials --stats");
+    const parsed = parseServerWords(dropped.split(" "));
+    assert.ok(parsed.ok && parsed.request.special === "drop");
+    const args = serverArgs(parsed.request, { path: "/srv/www/", kind: "tree", backupDir: "/b/run" });
+    for (const option of ["--specials", "--chmod=Fug-s", "--filter=-x security.capability"]) assert.ok(args.includes(option), option);
+    for (const half of [sent.replace("HogDtp", "Hogtp"), sent.replace("--stats", "--specials --stats")]) assert.equal(parseServerWords(half.split(" ")).ok, false);
   });
   test("versions below the floor are too old", () => {
     assert.equal(rsyncVersion("rsync  version 3.5.0  protocol version 32\n"), "3.5.0");

@@ -22,7 +22,7 @@ const control: Target = {
 };
 
 /** Every argument that rsync's receiving half may ever get. */
-const ARGUMENT = /^(--server|-n?blHogDtpAXrSe\.[A-Za-z]{0,20}|--log-format=%i|--timeout=60|--backup-dir|\/backups|--delete-delay|--max-delete=(-1|\d{1,9})|--fsync|--stats|-@-1|--partial-dir|\/proc\/self\/cwd\/\.clusterd-partial|--numeric-ids|\.|\/tree\/)$/;
+const ARGUMENT = /^(--server|-n?blHogD?tpAXrSe\.[A-Za-z]{0,20}|--log-format=%i|--timeout=60|--backup-dir|\/backups|--delete-delay|--max-delete=(-1|\d{1,9})|--fsync|--specials|--chmod=Fug-s|--filter=-x security\.capability|--stats|-@-1|--partial-dir|\/proc\/self\/cwd\/\.clusterd-partial|--numeric-ids|\.|\/tree\/)$/;
 
 const forced: Target = {
   name: "forced", what: "the line that sshd gives to the forced commands", largest: 10_000, inUnit: 6000,
