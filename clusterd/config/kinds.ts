@@ -178,7 +178,7 @@ export function takeStart(text: string): Word<StartAction> {
   if (kind === "systemd") return /^[A-Za-z0-9][A-Za-z0-9@._\\:-]*$/.test(rest) ? { value: { kind, unit: /\.[a-z]+$/.test(rest) ? rest : `${rest}.service` } } : { fault: `"${rest}" is no unit` };
   if (kind !== "init") return { fault: `"${text}" is neither systemd:UNIT nor init:SCRIPT`, hint: text.startsWith("/") ? "A command is written start_command = … and stop_command = …" : "It takes systemd:UNIT or init:SCRIPT, also with arguments as in init:maid::vacuum." };
   const [script = "", ...args] = rest.split("::");
-  if (!/^[A-Za-z0-9_.+/-]+$/.test(script) || /(^|\/)\.{0,2}(\/|$)/.test(script.slice(1)) || script.startsWith(".")) return { fault: `"${script}" is no init script` };
+  if (!/^[A-Za-z0-9_.+/-]+$/.test(script) || script.replace(/^\//, "").split("/").some((part) => /^\.{0,2}$/.test(part)) || script.startsWith(".")) return { fault: `"${script}" is no init script` };
   if (!script.startsWith("/") && script.includes("/")) return { fault: `"${script}" is neither a name in /etc/init.d nor a full path` };
   return { value: { kind, script: script.startsWith("/") ? script : `/etc/init.d/${script}`, args } };
 }

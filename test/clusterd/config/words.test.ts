@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { broadcastOf, canonical6, canonicalMac, isWithin, networkOf, prefixOfNetmask, whyNoHost, whyNoMac } from "../../../clusterd/config/addresses.ts";
+import { takeStart } from "../../../clusterd/config/kinds.ts";
 import { didYouMean, distance, suggest } from "../../../clusterd/config/suggest.ts";
 
 test("misspelt words are told what they are near to; strange ones are told the choice", () => {
@@ -32,4 +33,13 @@ test("MAC and IPv6 addresses have one spelling", () => {
   assert.deepEqual(["ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "01:00:5e:00:00:01"].map((mac) => whyNoMac(mac) === null), [false, false, false]);
   assert.equal(whyNoMac("02:00:5e:50:00:01"), null);
   assert.deepEqual([canonical6("2001:0DB8:0:0::01"), canonical6("fe80::1%eth0"), canonical6("10.0.0.1"), canonical6(":")], ["2001:db8::1", null, null, null]);
+});
+
+test("an init script is a name or a full path, however short, and leads nowhere else", () => {
+  for (const [text, script] of [["init:b", "/etc/init.d/b"], ["init:ab", "/etc/init.d/ab"], ["init:/b", "/b"], ["init:/a/b.c", "/a/b.c"], ["init:b::x", "/etc/init.d/b"]] as const) {
+    const read = takeStart(text);
+    assert.ok("value" in read && read.value.kind === "init", text);
+    assert.equal(read.value.script, script);
+  }
+  for (const text of ["init:", "init:/", "init:.", "init:..", "init:/.", "init:/..", "init:a/b", "init:/a/../b", "init:/a/./b", "init:/a//b", "init:/a/", "init:.b", "init:../b"]) assert.ok("fault" in takeStart(text), text);
 });
