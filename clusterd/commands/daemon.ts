@@ -8,6 +8,7 @@ import type { ControlRequest, NodeStatus } from "../status/control.ts";
 import { askDaemon } from "../status/control-client.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
+import { wouldLeave } from "./ownership.ts";
 
 /** The daemon loads the next one's programs before it answers. */
 const LOADING: Duration = 40_000;
@@ -75,8 +76,8 @@ export const DAEMON_COMMANDS: readonly Command[] = [
     options: [DRY_RUN], examples: [["clusterd check && clusterd reload", "after an edit, on both nodes"]], exits: ["ok", "usage", "notRunning"],
   },
   {
-    usage: "stop", run: (given) => ask(given, "stop", 150_000, "The daemon would hand over what this node holds, and end."), summary: "hand over what this node holds, and end the daemon (as SIGTERM does)",
-    options: [DRY_RUN], examples: [["clusterd stop", "without an init system; with one, stop the service"]], exits: ["ok", "failed", "notRunning"],
+    usage: "stop", run: (given) => (given.flag("dry-run") ? wouldLeave("stop", "would end its daemon, and take nothing over until that is started again") : ask(given, "stop", 150_000, "")), summary: "hand over what this node holds, and end the daemon (as SIGTERM does)",
+    options: [DRY_RUN], examples: [["clusterd stop", "without an init system; with one, stop the service"], ["clusterd stop --dry-run", "the steps, the time they should take, and the files that the other node does not have yet"]], exits: ["ok", "usage", "failed", "notRunning"],
   },
   {
     usage: "restart", run: restart, summary: "for an upgrade: become the new version without letting go, within the lease",

@@ -18,6 +18,7 @@ import { missingPrograms } from "../install/needs.ts";
 import { describeChange, planInstall, planRemoval } from "../install/plan.ts";
 import { PROGRAMS, SOURCE, wantedOnWitness, wantedThings } from "../install/wanted.ts";
 import type { Init } from "../install/wanted.ts";
+import { uncertifySteps } from "../ssh/certify.ts";
 import { askDaemon } from "../status/control-client.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
@@ -142,7 +143,7 @@ async function uninstall(given: Given): Promise<Outcome> {
   if (Object.keys(manifest).length === 0) return outcome("ok", `nothing of clusterd's is installed (${join(root, MANIFEST)} is not there)`, { root, changes: [], notes: [] });
   const purge = given.flag("purge");
   const { changes, notes } = planRemoval(Object.fromEntries(Object.entries(manifest).filter(([path]) => !KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`)))), (path) => lookAt(root, path));
-  const forget = forgetSteps(root);
+  const forget = [...forgetSteps(root), ...uncertifySteps(root)];
   const purges = purge ? KEPT.filter((path) => existsSync(join(root, path))).map((path): Step => ({ what: `remove  ${path}/ and all that is in it`, act: () => clear(root, path) })) : [];
   const kernel = root === "/" ? await kernelSteps() : [];
   const lines = [...changes.map(describeChange), ...[...kernel, ...forget, ...purges].map(({ what }) => what)];

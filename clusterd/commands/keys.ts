@@ -45,6 +45,24 @@ async function importKeys(given: Given): Promise<Outcome> {
   return outcome("ok", [...lines, end].join("\n"), { changes: lines, dry_run: given.flag("dry-run") });
 }
 
+async function certify(given: Given): Promise<Outcome> {
+  const root = resolve(given.value("root") ?? "/");
+  const { config, problem } = configOf(root, given);
+  if (config === null) return outcome("refused", `a certificate says for which names it is good, and that takes a sound configuration:\n${problem ?? ""}`);
+  const { certifySteps, foreignCertificates } = await import("../ssh/certify.ts");
+  const foreign = root === "/" ? await foreignCertificates() : [];
+  if (foreign.length > 0) return outcome("refused", `sshd shows certificates of another authority already: ${foreign.join(", ")}. Let that authority sign for the pair's names; nothing was done`);
+  try {
+    const steps = certifySteps(root, config);
+    const lines = steps.map(({ what }) => what);
+    if (!given.flag("dry-run")) for (const { act } of steps) await act();
+    const end = lines.length === 0 ? "They are right already." : given.flag("dry-run") ? "Nothing was done." : "Done. The same on the other node; clients get the line of `clusterd aliases --known-hosts`.";
+    return outcome("ok", [...lines, end].join("\n"), { changes: lines, dry_run: given.flag("dry-run") });
+  } catch (error) {
+    return outcome("failed", reasonOf(error));
+  }
+}
+
 export const KEY_COMMANDS: readonly Command[] = [
   {
     usage: "keys export [FILE]", run: exportKeys, summary: "write what the other node must know of this one (default: NODE.keys), mode 0600",
@@ -54,5 +72,9 @@ export const KEY_COMMANDS: readonly Command[] = [
     usage: "keys import <FILE>", run: importKeys, summary: "take the other node's keys: pin its host keys, allow its two forced commands",
     options: [["--replace-heartbeat-key", "if the two nodes have made one each: take the other's"], DRY_RUN, ROOT, NODE],
     examples: [["clusterd keys import serv1.keys && rm serv1.keys", "on serv2"]], exits: ["ok", "refused"],
+  },
+  {
+    usage: "keys certify", run: certify, summary: "certify this node's ssh host keys for the pair's names and aliases, so that logging in after a takeover does not alarm",
+    options: [DRY_RUN, ROOT, NODE], examples: [["clusterd keys certify", "on both nodes, and again after a name, an alias, an address or a host key has changed; `clusterd preflight` says when"]], exits: ["ok", "failed", "refused"],
   },
 ];

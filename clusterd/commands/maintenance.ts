@@ -5,15 +5,13 @@
 import { formatDuration, parseDuration } from "../base/time.ts";
 import type { Duration } from "../base/time.ts";
 import { beginMaintenance, endMaintenance, maintenanceText, readMaintenance } from "../maintenance.ts";
-import type { Config } from "../config/config.ts";
 import type { NodeStatus } from "../status/control.ts";
 import { askDaemon } from "../status/control-client.ts";
 import { settings } from "../../mirror/settings.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { lookHere, other, seen } from "./look.ts";
-import { holder, moveAll, wouldMove } from "./ownership.ts";
-import type { Move } from "./ownership.ts";
+import { held, holder, moveAll, wouldMove } from "./ownership.ts";
 
 const PATIENCE: Duration = 10_000;
 const OFFLINE = "clusterd does not run here; it starts";
@@ -97,9 +95,6 @@ async function drain(given: Given): Promise<Outcome> {
   const rest = moved.exit === "ok" ? "" : "\nit stays in maintenance with what it still holds: `clusterd status`, then `clusterd drain` again or `clusterd undrain`";
   return outcome(moved.exit, `${begun.text}\n${moved.text}${rest}`, { ...moved.data, maintenance: readMaintenance() });
 }
-
-export const held = (config: Config, status: NodeStatus): readonly Move[] =>
-  ([0, 1] as const).filter((identity) => holder(status, identity) === config.self).map((identity) => ({ identity, from: config.self, verb: "switchover" as const }));
 
 const HOW_LONG = ["--for <time>", "it ends by itself after this time, with a notice (default: until ended; reminded of every hour)"] as const;
 const WHY = ["--why <text>", "the reason, for `status` and whoever is told"] as const;

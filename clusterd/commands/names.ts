@@ -1,12 +1,14 @@
 // `clusterd aliases`, `clusterd login` and `clusterd motd`: services by their names, wherever they are now.
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, run } from "../base/exec.ts";
 import type { Config } from "../config/config.ts";
+import { isHostName } from "../config/kinds.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { aliasesOf, hostsLines, updateScript, zoneLines } from "../names/aliases.ts";
 import { motdText } from "../names/motd.ts";
+import { CLIENTS } from "../ssh/certify.ts";
 import { candidateLinks, chooseLink } from "../../mirror/links.ts";
 import { KNOWN_HOSTS } from "../../mirror/keys.ts";
 import { settings } from "../../mirror/settings.ts";
@@ -25,23 +27,31 @@ const configured = (act: Act) => async (given: Given): Promise<Outcome> => {
 
 const TTL = 300;
 const NSUPDATE_LIMIT = 30_000;
-const HOST_NAME = /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?$/;
 
 async function aliases(given: Given, config: Config): Promise<Outcome> {
-  const zone = given.value("zone")?.replace(/\.$/, "") ?? null;
+  const asked = given.value("zone")?.replace(/\.$/, "") ?? null;
+  const zone = asked ?? config.cluster.zone;
   const ttl = Number(given.value("ttl") ?? TTL);
-  if (zone !== null && !HOST_NAME.test(zone)) return outcome("usage", `--zone takes the name of a zone, such as example.net, not "${zone}"`);
+  if (zone !== null && !isHostName(zone)) return outcome("usage", `--zone takes the name of a zone, such as example.net, not "${zone}"`);
   if (!Number.isInteger(ttl) || ttl < 0 || ttl > 2 ** 31 - 1) return outcome("usage", `--ttl takes seconds, not ${given.value("ttl")}`);
+  if (given.flag("known-hosts")) return knownHosts(config);
   const all = aliasesOf(config);
   if (given.flag("update")) return update(given, all, zone, ttl);
-  const format = given.value("format") ?? (zone === null ? "hosts" : "zone");
+  const format = given.value("format") ?? (asked === null ? "hosts" : "zone");
   if (format !== "hosts" && format !== "zone") return outcome("usage", `--format takes hosts or zone, not ${format}`);
   const text = format === "hosts" ? hostsLines(all, zone) : zoneLines(all, zone, ttl);
   return outcome("ok", all.length === 0 ? "no service has an alias: alias = NAME in [service]" : text, { aliases: all });
 }
 
+/** By which clients trust the certificates of `clusterd keys certify`. */
+function knownHosts(config: Config): Outcome {
+  const lines = existsSync(CLIENTS) ? readFileSync(CLIENTS, "utf8").trim() : "";
+  if (lines === "") return outcome("failed", `${config.nodes[config.self].name} has no certificates for its host keys yet: \`clusterd keys certify\` on both nodes makes them`);
+  return outcome("ok", lines, { known_hosts: lines });
+}
+
 async function update(given: Given, all: ReturnType<typeof aliasesOf>, zone: string | null, ttl: number): Promise<Outcome> {
-  if (zone === null) return outcome("usage", "--update needs the zone: --zone example.net");
+  if (zone === null) return outcome("usage", "--update needs the zone: --zone example.net, or zone = example.net in cluster.conf");
   if (all.length === 0) return outcome("ok", "no service has an alias: nothing to update", { script: null });
   const server = serverOf(given.value("server"));
   if (server === undefined) return outcome("usage", `--server takes HOST or HOST:PORT, not ${given.value("server")}`);
@@ -58,7 +68,7 @@ async function update(given: Given, all: ReturnType<typeof aliasesOf>, zone: str
 function serverOf(text: string | undefined): { readonly host: string; readonly port: number } | null | undefined {
   if (text === undefined) return null;
   const [, host = "", port = "53"] = /^([^:]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
-  return HOST_NAME.test(host) && Number(port) > 0 && Number(port) < 65_536 ? { host, port: Number(port) } : undefined;
+  return isHostName(host) && Number(port) > 0 && Number(port) < 65_536 ? { host, port: Number(port) } : undefined;
 }
 
 // ---- login -------------------------------------------------------------------------------------------------------
@@ -87,9 +97,11 @@ async function login(given: Given, config: Config): Promise<Outcome> {
   return { ...outcome("ok", "", { owner: node, command }), code: await inherit(command) };
 }
 
-/** The host key pinned for the node counts, whatever address it answers at; only root can read the file. */
-const hostKey = (node: string): readonly string[] =>
-  ["-o", `HostKeyAlias=${node}`, ...(existsSync(KNOWN_HOSTS) ? ["-o", `GlobalKnownHostsFile=/etc/ssh/ssh_known_hosts ${KNOWN_HOSTS}`] : [])];
+/** The host key pinned for the node counts, whatever address it answers at, which only root can read; or its certificate. */
+function hostKey(node: string): readonly string[] {
+  const files = [KNOWN_HOSTS, CLIENTS].filter((path) => existsSync(path));
+  return ["-o", `HostKeyAlias=${node}`, ...(files.length === 0 ? [] : ["-o", `GlobalKnownHostsFile=/etc/ssh/ssh_known_hosts ${files.join(" ")}`])];
+}
 
 /** The far shell splits the line again: each word must stay one. */
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
@@ -112,10 +124,11 @@ export const NAME_COMMANDS: readonly Command[] = [
   {
     usage: "aliases", run: configured(aliases), summary: "the DNS alias of each service and its address, as lines for /etc/hosts or a zone; or put into the zone",
     options: [
-      ["--format <format>", "hosts or zone (default: hosts; with --zone: zone)"], ["--zone <zone>", "the zone that the aliases are in"], ["--ttl <seconds>", `how long others may remember it (default ${TTL})`],
+      ["--format <format>", "hosts or zone (default: hosts; with --zone: zone)"], ["--zone <zone>", "the zone that the aliases are in (default: `zone` of cluster.conf)"], ["--ttl <seconds>", `how long others may remember it (default ${TTL})`],
+      ["--known-hosts", "instead the line for a client's known_hosts: no alarm when another node answers after a takeover (see `clusterd keys certify`)"],
       ["--update", "tell the zone's name server by nsupdate (RFC 2136)"], ["--server <server>", "with --update: HOST or HOST:PORT (default: the zone's own)"], ["--key <file>", "with --update: the TSIG key, as nsupdate -k takes it"], DRY_RUN,
     ],
-    examples: [["clusterd aliases >> /etc/hosts", "on a machine without a name server"], ["clusterd aliases --update --zone example.net --key /etc/bind/cluster.key", "once, and after each change of an address; a takeover needs none: the address moves"]],
+    examples: [["clusterd aliases >> /etc/hosts", "on a machine without a name server"], ["clusterd aliases --known-hosts | ssh client 'cat >>~/.ssh/known_hosts'", "so that `ssh samba` does not alarm after a takeover"], ["clusterd aliases --update --zone example.net --key /etc/bind/cluster.key", "once, and after each change of an address; a takeover needs none: the address moves"]],
     exits: ["ok", "failed", "usage"],
   },
   {

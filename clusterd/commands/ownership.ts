@@ -11,6 +11,7 @@ import type { ControlAnswer, NodeStatus } from "../status/control.ts";
 import { askDaemon } from "../status/control-client.ts";
 import { settings } from "../../mirror/settings.ts";
 import { didYouMean } from "../config/suggest.ts";
+import type { Manner } from "../moves/plan.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { lookHere, lookThere, other, seen } from "./look.ts";
@@ -78,13 +79,28 @@ export function holder(status: NodeStatus, identity: Index): Index | null {
 }
 
 /** The steps, the time they should take, and what the other node does not have yet. */
-export async function wouldMove(config: Config, status: NodeStatus, verb: string, moves: readonly Move[], more: readonly string[] = []): Promise<Outcome> {
+export async function wouldMove(config: Config, status: NodeStatus, verb: string, moves: readonly Move[], more: readonly string[] = [], manner: Manner = "asked"): Promise<Outcome> {
   const { gatherHandover } = await import("../moves/gather.ts");
   const { handoverData, handoverText } = await import("../moves/plan.ts");
   const there = seen(await lookThere(config, status));
   const plans = moves.map((move) => gatherHandover(config, move, status, there));
-  return outcome("ok", [...plans.map((plan) => handoverText(verb, plan, Date.now())), ...more, "Nothing was done."].join("\n"), { dry_run: true, moves: plans.map(handoverData) });
+  return outcome("ok", [...plans.map((plan) => handoverText(verb, plan, Date.now(), manner)), ...more, "Nothing was done."].join("\n"), { dry_run: true, moves: plans.map((plan) => handoverData(plan, manner)) });
 }
+
+/** The same for `stop` and `leave`, where this node goes whatever the other can take. */
+export async function wouldLeave(verb: string, then: string): Promise<Outcome> {
+  const read = settings();
+  if (!read.ok) return outcome("usage", read.text);
+  const own = await lookHere(read.config.nodes[read.config.self].name);
+  const status = seen(own);
+  if (status === null) return outcome("notRunning", "unreachable" in own ? own.unreachable : "");
+  const moves = held(read.config, status);
+  return wouldMove(read.config, status, verb, moves, [...(moves.length === 0 ? [`${verb}: ${status.node} holds nothing`] : []), `${status.node} ${then}`], "leaves");
+}
+
+/** All that this node holds, on its way to the other. */
+export const held = (config: Config, status: NodeStatus): readonly Move[] =>
+  ([0, 1] as const).filter((identity) => holder(status, identity) === config.self).map((identity) => ({ identity, from: config.self, verb: "switchover" as const }));
 
 async function carryOut(config: Config, status: NodeStatus, { identity, from, verb }: Move): Promise<Outcome> {
   const [what, to] = [config.nodes[identity].name, other(from)];

@@ -11,6 +11,7 @@ import { askDaemon } from "../status/control-client.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { lookHere, other, seen } from "./look.ts";
+import { wouldLeave } from "./ownership.ts";
 
 /** Leaving hands over first: services stop, a last mirror pass. */
 const PATIENCE = { "leave": 150_000, "others": 10_000 } as const;
@@ -35,6 +36,7 @@ async function command(given: Given, verb: Verb, needsNode: boolean): Promise<Ou
   if (node === undefined) return outcome("usage", `${verb} needs the name of a node: ${status.nodes.join(" or ")}`);
   if (!status.nodes.includes(node)) return outcome("usage", `there is no node ${node}. ${didYouMean(node, status.nodes)}`);
   if (verb === "confirm-dead" && node === status.node) return outcome("usage", `${node} is this node, and it is not dead. Confirm the death of ${status.nodes[other(status.core.self)]}`);
+  if (given.flag("dry-run") && verb === "leave") return wouldLeave("leave", "would hold nothing and take nothing over until its daemon is started again");
   if (given.flag("dry-run")) return outcome("ok", `${verb}: the daemon of ${status.node} would be asked (${node}). Nothing was done.`);
   if (verb === "force-own" || verb === "confirm-dead") {
     const obstacle = await confirm(node, WARNINGS[verb](node, status), given.value("yes-i-have-checked"));

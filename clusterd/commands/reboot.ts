@@ -12,8 +12,7 @@ import { settings } from "../../mirror/settings.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { lookHere, lookThere, other, seen } from "./look.ts";
-import { held } from "./maintenance.ts";
-import { moveAll, wouldMove } from "./ownership.ts";
+import { held, moveAll, wouldMove } from "./ownership.ts";
 import type { Move } from "./ownership.ts";
 
 const OWNING: Duration = 15_000;

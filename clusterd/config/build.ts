@@ -41,7 +41,7 @@ export function toConfig(files: Files, self: string): Config {
     cluster: {
       name: cluster.name, profile: cluster.profile, timing: timingOf(cluster.profile, files.timing), policy: cluster.policy,
       references: referencesOf(files), witness: cluster.witness, failback: cluster.failback, failbackDelay: cluster.failback_delay, checkHold: cluster.check_hold, mainFailure: cluster.main_failure, divergence: cluster.divergence ?? (cluster.policy === "availability" ? "newest" : "ask"), soloBoot: cluster.solo_boot, soloWait: cluster.solo_wait,
-      scheduler: cluster.scheduler, notify: cluster.notify, notifyMail: cluster.notify_mail, notifyWebhook: cluster.notify_webhook, notifyRemind: cluster.notify_remind, notifyLag: cluster.notify_lag, port: cluster.port, serialBaud: cluster.serial_baud, sshPort: cluster.ssh_port,
+      scheduler: cluster.scheduler, notify: cluster.notify, notifyMail: cluster.notify_mail, notifyWebhook: cluster.notify_webhook, notifyRemind: cluster.notify_remind, notifyLag: cluster.notify_lag, port: cluster.port, serialBaud: cluster.serial_baud, sshPort: cluster.ssh_port, zone: cluster.zone,
       offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease, watchdog: cluster.watchdog, watch: cluster.watch,
     },
     nodes: toNodes(first, second),

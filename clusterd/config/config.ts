@@ -62,6 +62,8 @@ export interface ClusterConfig {
   readonly serialBaud: number;
   /** TCP port of the peer's sshd, for mirroring and control questions. */
   readonly sshPort: number;
+  /** Without a point at its end. */
+  readonly zone: string | null;
   /** Clock offset to the peer above which there is an alarm and runs are refused. */
   readonly offsetLimit: Duration;
   /** nftables egress lease: `auto` uses it where the kernel can. */

@@ -36,7 +36,7 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
     ["divergence", c.divergence],
     ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],
     ["scheduler", c.scheduler], ["notify", words(c.notify)], ["notify_mail", c.notifyMail === null ? "root, where there is a sendmail" : c.notifyMail.join(" ")],
-    ["notify_webhook", c.notifyWebhook], ["notify_remind", formatDuration(c.notifyRemind)], ["notify_lag", formatDuration(c.notifyLag)], ["port", `${c.port}/udp`], ["serial_baud", `${c.serialBaud}`], ["ssh_port", `${c.sshPort}/tcp`],
+    ["notify_webhook", c.notifyWebhook], ["notify_remind", formatDuration(c.notifyRemind)], ["notify_lag", formatDuration(c.notifyLag)], ["port", `${c.port}/udp`], ["serial_baud", `${c.serialBaud}`], ["ssh_port", `${c.sshPort}/tcp`], ["zone", c.zone ?? "none"],
     ["offset_limit", formatDuration(c.offsetLimit)], ["kernel_lease", c.kernelLease], ["watchdog", c.watchdog], ["watch", c.watch],
   ];
 }

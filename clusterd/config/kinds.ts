@@ -76,6 +76,13 @@ function takeName(text: string): Word<string> {
   return /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(text) ? { value: text } : { fault: `"${text}" is no name`, hint: "At most 32 letters, digits, _ and -." };
 }
 
+/** RFC 1035 §2.3.1, with the underscores that zones have in practice. */
+const HOST_NAME = /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?$/;
+export const isHostName = (text: string): boolean => HOST_NAME.test(text);
+
+export const zone: Kind<string> = one("the name of a DNS zone, such as example.net", (text) =>
+  isHostName(text) ? { value: text.replace(/\.$/, "") } : { fault: `"${text}" is no name of a zone` });
+
 export const nodeNames: Kind<readonly string[]> = several("the names of the two nodes, as `hostname -s` prints them", takeName);
 
 export function choice<const T extends string>(...known: readonly T[]): Kind<T> {

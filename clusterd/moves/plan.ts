@@ -25,11 +25,18 @@ export interface Handover {
   readonly obstacle: string | null;
 }
 
+/** Who is asked by a person refuses when the other node cannot take it; who leaves lets go all the same. */
+export type Manner = "asked" | "leaves";
+
 /** Of so many paths of each job the name is shown. */
 const SHOWN = 10;
 const RECENT = 5;
 
-export function handoverSteps({ identity, from, to, nic, services, jobs }: Handover): readonly string[] {
+export function handoverSteps({ identity, from, to, nic, services, jobs, obstacle }: Handover, manner: Manner = "asked"): readonly string[] {
+  if (manner === "leaves" && obstacle !== null) return [
+    ...(services.length === 0 ? [] : [`${from} stops ${services.toReversed().join(", ")}`]),
+    `${from} lets go of ${identity}: its clients get no answer until somebody owns it`,
+  ];
   return [
     ...(services.length === 0 ? [] : [`${from} stops ${services.toReversed().join(", ")}`]),
     ...(jobs.length === 0 ? [] : [`${from} mirrors once more: ${jobs.map(({ job, took }) => (took === null ? job : `${job} (last run ${formatDuration(Math.round(took))})`)).join(", ")}`]),
@@ -49,18 +56,20 @@ export function expectedTime({ past, services, jobs, keepalive }: Handover): { r
   return { ms: rest.length === 0 ? 2 * keepalive : null, text: rest.length === 0 ? address : `${address}, and there is what ${rest.join(" and ")}` };
 }
 
-export function handoverText(verb: string, move: Handover, now: WallTime): string {
+export function handoverText(verb: string, move: Handover, now: WallTime, manner: Manner = "asked"): string {
   const { identity, from, to, obstacle, ledgers, jobs } = move;
   const behind = ledgers.map((one) => ledgerText(one, now, SHOWN));
+  const alone = manner === "leaves" && obstacle !== null;
+  const asked = manner === "leaves" ? "would hand" : "would be asked to hand";
   return [
-    `${verb}: ${from} would be asked to hand ${identity} over to ${to}${obstacle === null ? "" : `, and would refuse: ${obstacle}`}`,
-    ...numbered(handoverSteps(move)),
-    `  expected: ${expectedTime(move).text}`,
-    ...(jobs.length === 0 ? [] : ["  not on the other node now; the last pass brings it there, or nothing moves:", ...behind.flatMap((text) => text.split("\n")).map((line) => `    ${line}`)]),
+    alone ? `${verb}: ${from} would let go of ${identity}, and ${to} cannot take it: ${obstacle}` : `${verb}: ${from} ${asked} ${identity} over to ${to}${obstacle === null ? "" : `, and would refuse: ${obstacle}`}`,
+    ...numbered(handoverSteps(move, manner)),
+    ...(alone ? [] : [`  expected: ${expectedTime(move).text}`]),
+    ...(jobs.length === 0 ? [] : [alone ? "  not on the other node now, and would stay behind:" : "  not on the other node now; the last pass brings it there, or nothing moves:", ...behind.flatMap((text) => text.split("\n")).map((line) => `    ${line}`)]),
   ].join("\n");
 }
 
 export const numbered = (steps: readonly string[]): readonly string[] => steps.map((step, at) => `  ${at + 1}. ${step}`);
 
-export const handoverData = (move: Handover): Readonly<Record<string, unknown>> =>
-  ({ identity: move.identity, from: move.from, to: move.to, obstacle: move.obstacle, steps: handoverSteps(move), expected_ms: expectedTime(move).ms, past_ms: move.past, ledger: move.ledgers });
+export const handoverData = (move: Handover, manner: Manner = "asked"): Readonly<Record<string, unknown>> =>
+  ({ identity: move.identity, from: move.from, to: move.to, obstacle: move.obstacle, steps: handoverSteps(move, manner), expected_ms: manner === "leaves" && move.obstacle !== null ? null : expectedTime(move).ms, past_ms: move.past, ledger: move.ledgers });

@@ -59,6 +59,7 @@ export function pairSteps(setting: Setting): readonly Step[] {
     ...SIDES.flatMap((at) => packageSteps(setting, at)),
     ...setting.writes.map((write) => writeStep(setting, write)),
     ...programSteps(setting),
+    ...SIDES.map(certifyStep),
     ...SIDES.flatMap((at) => bootSteps(setting, at)),
     ...SIDES.flatMap((at) => serviceSteps(setting, at)),
     ...SIDES.flatMap((at) => treeSteps(setting, at)),
@@ -116,6 +117,10 @@ function programSteps({ source, release, replace }: Setting): readonly Step[] {
     },
   ];
 }
+
+/** Nothing that a takeover needs: an sshd with other ideas is left to preflight. */
+const certifyStep = (at: Side): Step =>
+  ({ at, what: "clusterd keys certify: ssh host certificates for the pair's names", done: job(at, `clusterd keys certify --dry-run --json | ${NOTHING}`), act: job(at, "clusterd keys certify"), mayFail: true });
 
 /** A daemon that runs goes on with the programs it began with. With a short lease its restart moves something, so a person says when. */
 export function leftToDo(machines: Setting["machines"], changes: readonly string[]): readonly string[] {

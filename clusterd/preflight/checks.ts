@@ -103,6 +103,8 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
     ...(keys.authorized.mirror ? [] : [fail(`the other node may not mirror to ${node.name}`, "`clusterd keys import` writes the forced command into authorized_keys")]),
     ...(keys.authorized.control ? [] : [fail(`the other node may not ask ${node.name}`, "`clusterd keys import` writes the forced command into authorized_keys")]),
   ], "own keys, the other's host key and its forced commands are there") },
+  { check: "host certificates", each: ({ keys: { certificates } }) => [certificates === undefined ? skip("none: after a takeover ssh alarms whoever knew the other node's key; `clusterd keys certify` on both nodes makes them")
+    : certificates === null ? ok("sshd shows them, for today's names") : warn(certificates, "`clusterd keys certify` on this node; `systemctl status ssh` if that says they are right")] },
   { check: "sshd of the other node", each: ({ sshd }) => unless(sshd.filter(({ answers }) => !answers).map(({ link, address }) => {
     const says = `no sshd answers at ${address} (${link})`;
     return link === "private" ? fail(says, "start sshd there, let it listen on that address, open the firewall on the private link") : warn(says, "mirroring and questions would stop with the private cable");

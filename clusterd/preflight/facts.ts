@@ -47,6 +47,8 @@ export interface Facts {
     readonly control: string | null;
     readonly pinned: boolean;
     readonly authorized: { readonly mirror: boolean; readonly control: boolean };
+    /** What is wrong with the certificates of the host keys, or null; undefined: there are none. */
+    readonly certificates?: string | null | undefined;
   };
   readonly sshd: readonly { readonly link: string; readonly address: string; readonly answers: boolean }[];
   readonly status: NodeStatus | null;

@@ -15,6 +15,7 @@ import { checkText } from "../config/check-text.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import { loadKey } from "../heartbeat/key.ts";
 import { createFence } from "../takeover/fence.ts";
+import { certificateProblem } from "../ssh/certify.ts";
 import { askDaemon } from "../status/control-client.ts";
 import type { NodeStatus } from "../status/control.ts";
 import { pinnedKeys } from "../status/peer.ts";
@@ -36,17 +37,17 @@ export async function gatherFacts(config: Config): Promise<Facts> {
   const answer = await askDaemon({ ask: "status" });
   const status = answer.ok ? answer.status ?? null : null;
   const links = candidateLinks(config, status);
-  const [nics, neighbours, sshd, programs, services, units, checks, fence] = await Promise.all([
+  const [nics, neighbours, sshd, programs, services, units, checks, fence, certificates] = await Promise.all([
     lookAtNics(node), askNeighbours(config, status),
     Promise.all(links.map(async (link) => ({ link: link.name, address: link.address, answers: await chooseLink([link], config.cluster.sshPort) !== null }))),
-    versions(), servicesOf(config), unitsOf(), askServices(config, status), lookAtFence(config),
+    versions(), servicesOf(config), unitsOf(), askServices(config, status), lookAtFence(config), certificateProblem(config),
   ]);
   return {
     version: 1, node: node.name, wall: Date.now(), release: read("/proc/sys/kernel/osrelease").trim(), virtual: read("/proc/cpuinfo").includes(" hypervisor"),
     nics, neighbours, sshd, programs, services, units, checks, status, fence,
     raisedAtBoot: raisedAtBoot(config),
     configuration: configurationFacts(),
-    keys: keyFacts(config),
+    keys: { ...keyFacts(config), certificates },
     clock: lastClockReport(),
     cron: { file: existsSync("/etc/cron.d/clusterd"), running: isRunning(["cron", "crond"]) },
     trees: config.jobs.flatMap((job) => job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => {

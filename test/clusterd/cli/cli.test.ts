@@ -123,6 +123,7 @@ test("--dry-run says who would be asked, and asks nobody", async () => {
     assert.equal(said.code, EXIT.ok, `${words.join(" ")}: ${said.err}`);
     assert.match(said.out, /Nothing was done\./);
   }
+  assert.match((await pair.nodes[0].clusterd("stop", "--dry-run")).out, /^stop: serv1 would hand serv1 over to serv2\n {2}1\. [^]*expected: [^]*serv1 would end its daemon/);
   assert.deepEqual(pair.nodes[0].asked, []);
 });
 

@@ -52,3 +52,11 @@ test("the text names who is asked, what stands against it, and the first ten fil
   assert.match(text, /12 paths are not on the other node, live by chokidar\n {6}\/srv\/www\/0 {2}for 1 s\n/);
   assert.match(text, /\/srv\/www\/9 {2}for 1 s\n {6}… and 2 more$/);
 });
+
+test("who leaves does so whatever the other node can take: then nobody owns it, and what is behind stays behind", () => {
+  assert.match(handoverText("stop", MOVE, 5000, "leaves"), /^stop: serv1 would hand serv1 over to serv2\n {2}1\. serv1 stops samba, www\n {2}2\. serv1 mirrors once more/);
+  const alone = handoverText("stop", { ...MOVE, obstacle: "serv2 is in maintenance" }, 5000, "leaves");
+  assert.match(alone, /^stop: serv1 would let go of serv1, and serv2 cannot take it: serv2 is in maintenance\n {2}1\. serv1 stops samba, www\n {2}2\. serv1 lets go of serv1: its clients get no answer/);
+  assert.match(alone, /would stay behind:\n {4}[^]*12 paths are not on the other node/);
+  assert.doesNotMatch(alone, /expected|mirrors once more/);
+});

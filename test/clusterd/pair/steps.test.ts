@@ -32,6 +32,7 @@ const whats = (steps: readonly Step[]): readonly string[] => steps.map(({ at, wh
 test("on a sound pair of machines: install, keys, services, trees, start, mirror", () => {
   assert.deepEqual(whats(pairSteps(setting())), [
     "0 clusterd install", "1 copy the program (1 files) to /var/lib/clusterd/pair/release", "1 clusterd install, with the keys of the first node", "0 clusterd keys import, of the second node's keys",
+    "0 clusterd keys certify: ssh host certificates for the pair's names", "1 clusterd keys certify: ssh host certificates for the pair's names",
     "0 systemctl disable lighttpd: clusterd starts it on the owner", "1 systemctl disable --now lighttpd: clusterd starts it on the owner",
     "0 make /srv/files/, to be mirrored to", "1 make /srv/www/, to be mirrored to",
     "0 systemctl start clusterd clusterd-mirror", "1 systemctl start clusterd clusterd-mirror",

@@ -3,6 +3,7 @@
 // Then `clusterd unpair`, and both are servers as before.
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { fingerprint } from "../../../clusterd/pair/login.ts";
@@ -46,6 +47,13 @@ if (needsLab(test)) {
   };
   /** The web server may still be starting. */
   const gotPage = (): Promise<unknown> => until("a client to get the page", 20_000, async () => (await pair.client(["socat", "-t2", "-", "TCP:192.168.50.101:80,connect-timeout=2"], "GET / HTTP/1.0\r\n\r\n").catch(() => "")).endsWith("page"));
+  /** A client that knows the pair's line and nothing else logs in by the service's alias; where it came to. */
+  const loggedIn = async (): Promise<string> => {
+    writeFileSync(`${pair.folder}/known_hosts`, await pair.must("serv2", ["clusterd", "aliases", "--known-hosts"]));
+    writeFileSync(`${pair.folder}/hosts`, await pair.must("serv1", ["clusterd", "aliases"]));
+    const ssh = `ssh -F none -i ${pair.folder}/admin -o BatchMode=yes -o StrictHostKeyChecking=yes -o UpdateHostKeys=no -o GlobalKnownHostsFile=none -o UserKnownHostsFile=${pair.folder}/known_hosts root@pages hostname`;
+    return (await pair.client(["unshare", "--mount", "sh", "-c", `mount --bind ${pair.folder}/hosts /etc/hosts && exec ${ssh}`])).trim();
+  };
   /** Every file of the system by its name, the administrator's with what is in it. */
   const files = async (node: string): Promise<readonly string[]> =>
     (await pair.must(node, ["sh", "-c", "find /usr -xdev -type f ! -path '/usr/src/*'; find /etc /root -type f -exec sha256sum {} +"])).split("\n");
@@ -65,7 +73,7 @@ if (needsLab(test)) {
     // The one thing that nobody can propose: what is to be mirrored and served.
     await pair.must("serv1", ["sh", "-ec", `
       mkdir -p /srv/www /etc/cluster.d/serv1; echo page >/srv/www/index.html; systemctl restart lighttpd
-      printf '[service]\\nstart = systemd:lighttpd.service\\naddress = 192.168.50.101/24\\n[mirror]\\npath = /srv/www/\\n' >/etc/cluster.d/serv1/www.conf`]);
+      printf '[service]\\nstart = systemd:lighttpd.service\\nalias = pages\\naddress = 192.168.50.101/24\\n[mirror]\\npath = /srv/www/\\n' >/etc/cluster.d/serv1/www.conf`]);
     for (const node of BOTH) untouched[node] = await files(node);
   });
 
@@ -99,8 +107,10 @@ if (needsLab(test)) {
     const { code, changes, text } = await paired();
     assert.equal(code, 0, text);
     assert.deepEqual(changes, []);
+    assert.equal(await loggedIn(), "serv1");
     await pair.must("serv1", ["clusterd", "switchover", "serv1"]);
     await gotPage();
+    assert.equal(await loggedIn(), "serv2", "under the same name, and ssh is not alarmed");
     await pair.must("serv1", ["clusterd", "failback", "serv1"]);
   });
 
