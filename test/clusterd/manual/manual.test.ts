@@ -33,7 +33,7 @@ test("every command of both programs has examples and exit codes", () => {
 
 test("bash: commands, their commands, their options, and words that are known", () => {
   assert.deepEqual(tab("clusterd", "swi"), ["switchover"]);
-  assert.deepEqual(tab("clusterd", "keys", ""), ["export", "import", "--help"]);
+  assert.deepEqual(tab("clusterd", "keys", ""), ["export", "import", "certify", "--help"]);
   assert.deepEqual(tab("clusterd", "keys", "import", "--rep"), ["--replace-heartbeat-key"]);
   assert.deepEqual(tab("clusterd", "switchover", "--dry-run", "--j"), ["--json"]);
   assert.deepEqual(tab("clusterd", "completion", "z"), ["zsh"]);
@@ -66,7 +66,7 @@ test("fish completes", { skip: lacks("fish") }, () => {
     writeFileSync(join(folder, "clusterd.fish"), completionFor("fish"));
     const said = (line: string): readonly string[] => spawnSync("fish", ["--no-config", "-c", `source ${folder}/clusterd.fish; complete -C '${line}'`], { encoding: "utf8" }).stdout.trim().split("\n").map((row) => row.split("\t")[0] ?? "");
     assert.deepEqual(said("clusterd swi"), ["switchover"]);
-    assert.deepEqual(said("clusterd keys "), ["export", "import"]);
+    assert.deepEqual(said("clusterd keys "), ["certify", "export", "import"]);
     assert.deepEqual(said("clusterd keys import --rep"), ["--replace-heartbeat-key"]);
   } finally {
     rmSync(folder, { recursive: true });
