@@ -27,12 +27,14 @@ export function begin(config: CoreConfig, event: CoreEvent & { kind: "start" }):
   return { state, effects };
 }
 
-/** What was owned by the peer went on without us: stale. A journal that cannot be read proves nothing: stale. */
+/** Stale: what was owned by the peer went on without us; a journal that cannot be read proves nothing; and on a new node the files
+ *  of the other's services have yet to arrive, so that a power cut before the first copy is over does not move a service to an empty tree. */
 function recordsAtStart(config: CoreConfig, event: CoreEvent & { kind: "start" }): [IdentityRecord, IdentityRecord] {
   const read = (identity: Index): IdentityRecord => {
     const record = event.journal?.identities[identity] ?? EMPTY_RECORD;
     const unknown = event.journal === null && !event.fresh;
-    return { ...record, stale: record.stale || unknown || record.owner === otherOf(config.self) };
+    const empty = event.fresh && identity !== config.self && config.hasJobs[identity];
+    return { ...record, stale: record.stale || unknown || empty || record.owner === otherOf(config.self) };
   };
   return [read(0), read(1)];
 }

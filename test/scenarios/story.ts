@@ -82,12 +82,14 @@ export function playStory(text: string): string {
   return [...told, ...answers, ...owners, ...both.slice(0, 1), ...sameEpochs(world)].join("\n");
 }
 
-/** `set references 0`, `set policy safety`: the pair's configuration, in the story's own head. */
+/** `set references 0`, `set policy safety`, `set hasJobs yes,no` (by identity): the pair's configuration, in the story's own head. */
 function settings(text: string): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  for (const [, key, value] of text.matchAll(/^set (\w+) (\S+)$/gm)) found[key as string] = /^\d+$/.test(value as string) ? Number(value) : value === "yes" ? true : value;
+  for (const [, key, value] of text.matchAll(/^set (\w+) (\S+)$/gm)) found[key as string] = value!.includes(",") ? value!.split(",").map(valueOf) : valueOf(value!);
   return found;
 }
+
+const valueOf = (word: string): string | number | boolean => /^\d+$/.test(word) ? Number(word) : word === "yes" ? true : word === "no" ? false : word;
 
 /** Two reigns of one identity under one epoch: whoever compares epochs afterwards could not tell them apart. */
 function sameEpochs(world: World): readonly string[] {

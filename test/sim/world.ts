@@ -329,7 +329,7 @@ export class World {
         return this.#later(host, host.passDelay, () => ({ kind: "passed", at: at(), identity: effect.identity, ok: !host.passFails, detail: "" }));
       case "announce": return;
       case "tell": {
-        if (effect.event === "identity.owner" && host.syncs) this.#syncLater(host, effect.identity as Index);
+        if (effect.event === "identity.owner") this.#syncLater(host, effect.identity as Index);
         const line = { at: this.now, node: host.index, event: effect.event, identity: effect.identity, because: effect.because };
         this.told.push(line);
         this.watcher.told?.(line);

@@ -117,7 +117,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("heartbeats-stop", "duties", "state.nextBeatAt = !inTime && state.nextBeatAt + pause > state.now ?", "state.nextBeatAt = pause > 0 ? state.now + 20 * pause : !inTime ?", "heartbeats are far apart"),
 
   // Start, waking, word
-  mutant("trusts-files-after-boot", "step", "stale: record.stale || unknown || record.owner === otherOf(config.self)", "stale: record.stale || unknown", "who was away trusts its files"),
+  mutant("trusts-files-after-boot", "step", "stale: record.stale || unknown || empty || record.owner === otherOf(config.self)", "stale: record.stale || unknown || empty", "who was away trusts its files"),
+  mutant("trusts-an-empty-node", "step", "const empty = event.fresh &&", "const empty = false &&", "a new node stands in before the first copy is over"),
   mutant("sleeps-over-the-deadtime", "wake", "Math.max(state.peer.heardAt, state.wokeAt) + timing.deadtime", "Infinity", "silence is noticed with the next heartbeat only"),
   mutant("says-what-is-being-written", "beat", "role, epoch: record.epoch, owner: record.owner,", "role, epoch: (pending?.record ?? record).epoch, owner: (pending?.record ?? record).owner,", "an epoch is said before it is on disk"),
   mutant("offers-before-persisted", "beat", `role === "offering" && pending === null && handover !== null && record.offered === handover.offer;`, `role === "offering" && handover !== null;`, "an offer is said before it is on disk"),
