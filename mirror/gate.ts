@@ -79,7 +79,7 @@ export function mayReceive(tree: TreeFacts, job: string): Verdict {
 }
 
 /** What the receiver told about one entry, and about itself. */
-export interface PeerTree { readonly id: string | null; readonly freeTree: number; readonly freeBackups: number }
+export interface PeerTree { readonly id: string | null; readonly freeTree: number; readonly freeBackups: number; /** Nothing is there that could be deleted. */ readonly empty?: boolean }
 
 export function mayWrite(here: TreeFacts, there: PeerTree): Verdict {
   if (here.marker !== null && there.id !== null && here.marker.id !== there.id)

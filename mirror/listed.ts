@@ -23,6 +23,9 @@ export const latin1 = (path: string): string => Buffer.from(path).toString("lati
  *  time, and here nothing has changed it. */
 const asListed = (name: string): string => (name.includes("/") ? name : `./${name}`);
 
+/** For --files-from=- --from0; the names in latin1. */
+export const asInput = (names: readonly string[]): Buffer => Buffer.from(names.map((name) => `${asListed(name)}\0`).join(""), "latin1");
+
 /** `names` are below the tree, in latin1; null for an entry that is a single file. */
 export function pushListed({ job, session, epoch, timeout }: ListedWay, entry: Entry, { run, ...how }: Listed, names: readonly string[] | null, onNew?: (name: string) => void): Promise<RsyncResult> {
   const kept = entryBackupDir(backupDir(BACKUPS, job.name, run, "live"), entry);
@@ -34,6 +37,6 @@ export function pushListed({ job, session, epoch, timeout }: ListedWay, entry: E
   return rsync(args, {
     cwd: names === null ? dirname(entry.path) : entry.path, timeout, session,
     ...(onNew === undefined ? {} : { onNew }),
-    ...(names === null ? {} : { input: Buffer.from(names.map((name) => `${asListed(name)}\0`).join(""), "latin1") }),
+    ...(names === null ? {} : { input: asInput(names) }),
   });
 }

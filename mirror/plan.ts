@@ -16,23 +16,33 @@ export interface Step {
   readonly entry: Entry;
   /** rsync stands in the tree: while it does, the file system cannot be unmounted under it. */
   readonly cwd: string;
-  /** Arguments of the dry run, which goes over a session, and of the real one with rsync's own limit of deletions. */
+  /** Arguments of the dry run, which goes over a session. */
   readonly dry: readonly string[];
-  real(maxDelete: number): readonly string[];
+  /** … and of the real one, with rsync's own limit of deletions. */
+  real(maxDelete: number, travel?: Travel): readonly string[];
 }
+
+export interface Travel {
+  /** Only the names on standard input (listed.ts), not the whole tree. */
+  readonly listed: boolean;
+  /** Through the session that is open; else by a connection of its own, which is dearer to begin and cheaper for every byte. */
+  readonly through: boolean;
+}
+
+const WHOLE: Travel = { listed: false, through: false };
 
 export function planRun(plan: RunPlan): readonly Step[] {
   const kept = backupDir(BACKUPS, plan.job.name, plan.run, plan.kind);
   return plan.job.entries.map((entry): Step => {
     const tree = entry.kind === "tree";
     const host = plan.address.includes(":") ? `[${plan.address}]` : plan.address;
-    const args = (dryRun: boolean, maxDelete: number): readonly string[] => [
-      ...senderOptions({ kind: entry.kind, special: plan.job.special, dryRun, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
+    const args = (dryRun: boolean, maxDelete: number, { listed, through }: Travel): readonly string[] => [
+      ...senderOptions({ kind: entry.kind, special: plan.job.special, dryRun, listed, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
       ...(dryRun ? [] : ["--info=progress2"]),
-      "-e", dryRun ? THROUGH : plan.remoteShell, `--rsync-path=${requestPrefix(plan, entry)}`,
+      "-e", through ? THROUGH : plan.remoteShell, `--rsync-path=${requestPrefix(plan, entry)}`,
       tree ? "./" : `./${basename(entry.path)}`, `${host}:${REMOTE_PATH}`,
     ];
-    return { entry, cwd: tree ? entry.path : dirname(entry.path), dry: args(true, UNLIMITED), real: (maxDelete) => args(false, maxDelete) };
+    return { entry, cwd: tree ? entry.path : dirname(entry.path), dry: args(true, UNLIMITED, { listed: false, through: true }), real: (maxDelete, travel = WHOLE) => args(false, maxDelete, travel) };
   });
 }
 

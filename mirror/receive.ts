@@ -114,7 +114,7 @@ function check(job: JobConfig): CheckAnswer {
 function look(job: JobConfig, entry: Entry): PeerTree | { readonly refused: string } {
   const tree = entry.kind === "tree" ? lookAtTree(entry.path, job.name) : null;
   const verdict = tree === null ? { go: true as const } : mayReceive(tree, job.name);
-  return verdict.go ? { id: tree?.marker?.id ?? null, freeTree: freeAt(entry.path), freeBackups: freeAt(BACKUPS) } : { refused: verdict.because };
+  return verdict.go ? { id: tree?.marker?.id ?? null, freeTree: freeAt(entry.path), freeBackups: freeAt(BACKUPS), empty: tree?.empty ?? false } : { refused: verdict.because };
 }
 
 async function push(config: Config, job: JobConfig, request: Request & { readonly verb: "push" }, wire: Wire | null): Promise<Outcome> {
@@ -124,7 +124,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
   const words = parseServerWords(request.server);
   if (!words.ok) return refuse(RECEIVE_EXIT.forbidden, words.because);
   if (words.request.deletes !== (entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "deleting belongs to trees, and to every tree");
-  if (words.request.listed !== (request.kind === "live" && entry.kind === "tree")) return refuse(RECEIVE_EXIT.forbidden, "listed paths belong to live runs of trees, and to every one");
+  if (words.request.listed ? entry.kind !== "tree" : request.kind === "live" && entry.kind === "tree") return refuse(RECEIVE_EXIT.forbidden, "listed paths belong to trees, and to every live run of one");
   if (words.request.checksum && request.kind !== "live") return refuse(RECEIVE_EXIT.forbidden, "comparing by checksum belongs to listed paths");
   if (words.request.special !== job.special) return refuse(RECEIVE_EXIT.forbidden, `special = ${job.special} is configured here, the sender goes by ${words.request.special}: \`clusterd check\` on both`);
   const found = look(job, entry);

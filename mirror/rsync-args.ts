@@ -13,6 +13,9 @@
 import type { Special } from "../clusterd/config/config.ts";
 
 export const PARTIAL_DIR = ".clusterd-partial";
+/** What --partial-dir implies: nobody sends or deletes these folders. A dry run receives nothing, and looking for a half-received part of each file would
+ *  cost it a quarter more. */
+const NOT_HALF_RECEIVED = `--filter=-p ${PARTIAL_DIR}/`;
 /** One for the whole tree, in the folder that rsync stands in: by a name relative to each file's folder rsync would make it
  *  wherever a link leads that has just taken that folder's place. */
 const HALF_RECEIVED = `/proc/self/cwd/${PARTIAL_DIR}`;
@@ -52,7 +55,7 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
   return [
     ...(push.dryRun ? ["--dry-run"] : []),
     ...(push.checksum === true ? ["--checksum"] : []),
-    "-aHAXS", "--numeric-ids", "--modify-window=-1", `--timeout=${IO_TIMEOUT}`, `--partial-dir=${PARTIAL_DIR}`,
+    "-aHAXS", "--numeric-ids", "--modify-window=-1", `--timeout=${IO_TIMEOUT}`, ...(push.dryRun ? [] : [`--partial-dir=${PARTIAL_DIR}`]),
     ...(push.special === "drop" ? ["--no-devices", `--filter=${WITHOUT_CAPABILITIES}`] : []),
     "--backup", `--backup-dir=${push.backupDir}`,
     ...(push.kind === "tree" ? ["--delete-delay", `--max-delete=${push.maxDelete}`] : []),
@@ -60,7 +63,8 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
     ...(push.fsync ? ["--fsync"] : []),
     ...ATTRIBUTE_RULES,
     ...exclude.map((pattern) => `--exclude=${pattern}`),
-    "--stats", "--no-human-readable", "--out-format=%i %n%L",
+    ...(push.dryRun ? [NOT_HALF_RECEIVED] : []),
+    "--stats", "--no-human-readable", "--out-format=%i %n",
   ];
 }
 
@@ -91,7 +95,7 @@ const LONG: Readonly<Record<string, ((value: string) => boolean) | null>> = {
   "--numeric-ids": null,
   "-@-1": null,
 };
-const REQUIRED = ["--numeric-ids", "--backup-dir", "--partial-dir"];
+const REQUIRED = ["--numeric-ids", "--backup-dir"];
 
 /** Receiver: the words after the request's own (`--server …`), judged. */
 export function parseServerWords(words: readonly string[]): ParsedServer {
@@ -117,7 +121,7 @@ export function parseServerWords(words: readonly string[]): ParsedServer {
   const special = seen.has("--specials") ? "drop" : "keep";
   const short = judgeLetters(letters ?? "", (listed ? LISTED_LETTERS : LETTERS)[special]);
   if (short === null) return refuse(`options -${show(letters ?? "")} are not those of a mirror run`);
-  const missing = REQUIRED.find((name) => !seen.has(name)) ?? (seen.has("-@-1") || seen.has("--modify-window") ? undefined : "--modify-window");
+  const missing = [...REQUIRED, ...(short.dryRun ? [] : ["--partial-dir"])].find((name) => !seen.has(name)) ?? (seen.has("-@-1") || seen.has("--modify-window") ? undefined : "--modify-window");
   if (missing !== undefined) return refuse(`option ${missing} is missing`);
   return { ok: true, request: { ...short, deletes: seen.has("--delete-delay"), maxDelete: Math.max(0, Number(seen.get("--max-delete") ?? 0)), fsync: seen.has("--fsync"), listed, special } };
 }
@@ -149,7 +153,7 @@ export function serverArgs(request: ServerRequest, target: { readonly path: stri
     "--log-format=%i", `--timeout=${IO_TIMEOUT}`, "--backup-dir", target.backupDir,
     ...(target.kind === "tree" ? ["--delete-delay", request.maxDelete === 0 ? "--max-delete=-1" : `--max-delete=${request.maxDelete}`] : []),
     ...(request.fsync ? ["--fsync"] : []),
-    "--stats", "-@-1", "--partial-dir", HALF_RECEIVED, "--numeric-ids", ".", target.path,
+    "--stats", "-@-1", ...(request.dryRun ? [] : ["--partial-dir", HALF_RECEIVED]), "--numeric-ids", ".", target.path,
   ];
 }
 

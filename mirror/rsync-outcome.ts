@@ -12,6 +12,8 @@ export interface Counts {
   readonly bytes: number;
   /** Entries that rsync did anything about: content, attributes, folders, links. */
   readonly changed: number;
+  /** Those of them that are not deleted, a folder with a slash at its end; null when they are too many to remember. */
+  readonly names: readonly string[] | null;
   readonly deleted: readonly string[];
   /** Files that were there with other content and have been replaced. */
   readonly replaced: readonly string[];
@@ -25,6 +27,8 @@ const ITEM = /^([<>ch.][fdLDS][^ ]{9}|\*deleting {2}) (.*)$/;
 const PROGRESS = /^\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)/;
 const STATISTIC = /^(Number of files|Number of regular files transferred|Total transferred file size): ([\d,]+)/;
 
+/** More names than this are not worth a list: a million of them would be most of the memory. */
+const MOST_NAMES = 20_000;
 /** A name of 4096 odd bytes as rsync prints it, and what stands before it: what is longer is no line of rsync's. */
 const LONGEST_LINE = 32 * 1024;
 
@@ -33,6 +37,7 @@ export class OutputReader {
   #rest = "";
   #statistics = new Map<string, number>();
   #changed = 0;
+  #names: string[] | null = [];
   #deleted: string[] = [];
   #replaced: string[] = [];
   #rotten: string[] = [];
@@ -57,7 +62,7 @@ export class OutputReader {
     const count = (name: string): number => this.#statistics.get(name) ?? 0;
     return {
       files: count("Number of files"), transferred: count("Number of regular files transferred"), bytes: count("Total transferred file size"),
-      changed: this.#changed, deleted: this.#deleted, replaced: this.#replaced, rotten: this.#rotten,
+      changed: this.#changed, names: this.#names, deleted: this.#deleted, replaced: this.#replaced, rotten: this.#rotten,
     };
   }
 
@@ -74,8 +79,9 @@ export class OutputReader {
   #item(change: string, name: string): void {
     this.#changed += 1;
     if (change.startsWith("<fc..")) this.#rotten.push(name);
-    if (change.startsWith("*deleting")) this.#deleted.push(name.trimStart());
-    else if (change.endsWith("+++++++++")) this.#onNew(name);
+    if (change.startsWith("*deleting")) { this.#deleted.push(name.trimStart()); return; }
+    if ((this.#names?.push(name) ?? 0) > MOST_NAMES) this.#names = null;
+    if (change.endsWith("+++++++++")) this.#onNew(name);
     else if (change.startsWith("<f")) this.#replaced.push(name);
   }
 }

@@ -67,15 +67,23 @@ function pass(session: Session, toRsync: Duplex, fromRsync: Duplex): Promise<{ r
     let over = (): void => undefined;
     toRsync.on("error", () => { /* rsync has ended */ });
     fromRsync.on("error", () => { /* its end follows */ });
+    const onward = (bytes: Buffer): void => {
+      send(bytes);
+      const drained = session.drained;
+      if (drained === null) return;
+      fromRsync.pause();
+      void drained.then(() => fromRsync.resume());
+    };
     fromRsync.on("data", (bytes: Buffer) => {
-      if (head === null) return send(bytes);
+      if (head === null) return onward(bytes);
       head = Buffer.concat([head, bytes]);
       const cut = head.indexOf(0x0a);
       if (cut < 0) return;
       const [line, rest] = [head.toString("latin1", 0, cut), head.subarray(cut + 1)];
       head = null;
+      fromRsync.pause(); // until it is this request's turn
       void session.relay(line.split(" "), {
-        input: (sends, ends) => { send = sends; over = ends; if (rest.length > 0) send(rest); if (fromRsync.destroyed || fromRsync.readableEnded) over(); },
+        input: (sends, ends) => { send = sends; over = ends; fromRsync.resume(); if (rest.length > 0) onward(rest); if (fromRsync.destroyed || fromRsync.readableEnded) over(); },
         output: (piece) => { if (!toRsync.destroyed) toRsync.write(piece); },
       }).then((answer) => { toRsync.end(); resolve(answer); });
     });

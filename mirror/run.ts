@@ -1,6 +1,6 @@
 // One run of one job, from the lock to the report: gate → check on both sides → dry run → push → commit.
 //
-// Every way out is a RunReport. Nothing is written anywhere before the dry run has counted the deletions; nothing counts as
+// Every way out is a RunReport. Nothing is written anywhere before the dry run has counted the deletions, where there can be any; nothing counts as
 // mirrored before the peer has confirmed, after the last byte, that this node was still the owner (commit).
 
 import { otherNode } from "../clusterd/config/config.ts";
@@ -10,7 +10,7 @@ import { reasonOf } from "../clusterd/base/errors.ts";
 import { newRunId } from "./backup-names.ts";
 import type { RunKind, RunId } from "./backup-names.ts";
 import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
-import { deletionLimit, hashOf, mayDelete, mayFill, maySend, mayUseRsync, mayWrite } from "./gate.ts";
+import { deletionLimit, hashOf, mayDelete, mayFill, mayUseRsync, mayWrite } from "./gate.ts";
 import type { Deletions, PeerTree } from "./gate.ts";
 import { hook } from "./hooks.ts";
 import type { Link } from "./links.ts";
@@ -18,17 +18,20 @@ import { jobLock, sendLock, whenFree } from "./lock.ts";
 import type { Lock } from "./lock.ts";
 import { insist, lookHere, mustOwn, mustReach, Stop } from "./must.ts";
 import { planRun } from "./plan.ts";
+import { dryRun, left, push } from "./push.ts";
 import type { Step } from "./plan.ts";
 import { installedRsync } from "./receive-rsync.ts";
 import type { CheckAnswer, CommitAnswer } from "./receive.ts";
 import { readReport } from "./report.ts";
 import type { EntryReport, RunReport } from "./report.ts";
-import { rsync } from "./rsync.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
 import { entryKey } from "./settings.ts";
+import type { Entry } from "./settings.ts";
 import { Session } from "./session.ts";
 import { remoteShell } from "./ssh.ts";
 import type { Peer } from "./ssh.ts";
+import { mostBytes } from "./survey.ts";
+import type { Survey } from "./survey.ts";
 import { lookAtTree, rememberTrees } from "./tree.ts";
 import type { Kept } from "./kept.ts";
 
@@ -121,19 +124,22 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
     if (trouble !== null) throw new Stop("refused", EXIT.refused, trouble);
   }
   const steps = planRun({ job, run, kind: options.kind, epoch, remoteShell: remoteShell(peer), address: peer.address });
-  const dry = await dryRuns(steps, session, deadline);
+  const surveys = await surveyAll(steps, there, session, deadline, options.dryRun);
   const fresh = options.kind === "recovery" ? new Set(JSON.parse(await ask("fresh", ...common)) as string[]) : new Set<string>();
-  const deletions = deletionsOf(dry, fresh);
+  const deletions = deletionsOf(surveys, fresh);
   found.deletions = deletions.names;
   found.hash = deletions.names.length === 0 ? null : hashOf(deletions.names);
-  found.entries = dry.map(({ step, counts }) => entryReport(step, counts));
+  found.entries = surveys.flatMap(({ step, counts }) => counts === null ? [] : [entryReport(step, counts)]);
   insist(mayDelete(job, deletions, readReport(job.name)?.approved ?? null), "approval");
-  for (const { step, counts } of dry) insist(mayFill(counts.bytes, there.get(entryKey(step.entry)) as PeerTree));
+  for (const { step, bytes } of surveys) insist(mayFill(bytes, peerTree(there, step.entry)));
   if (options.dryRun) return describe(found.entries);
 
   const done: EntryReport[] = [];
-  for (const { step, counts } of dry) {
-    done.push(entryReport(step, step.entry.kind === "tree" && counts.changed === 0 ? counts : await pushEntry(job, step, deletionLimit(job, deletions), deadline, options)));
+  const limit = deletionLimit(job, deletions);
+  for (const survey of surveys) {
+    const { step, counts } = survey;
+    const onProgress = (progress: Progress): void => options.onProgress?.(step.entry.path, progress);
+    done.push(entryReport(step, counts?.changed === 0 ? counts : await push(survey, { job, session, deadline, limit, onProgress })));
     found.entries = done;
   }
   const committed = JSON.parse(await ask("commit", ...common, options.kind)) as CommitAnswer;
@@ -170,16 +176,23 @@ function mayGoOn(job: JobConfig, answer: CheckAnswer): ReadonlyMap<string, PeerT
   }));
 }
 
-interface Dry { readonly step: Step; readonly counts: Counts }
+const peerTree = (there: ReadonlyMap<string, PeerTree>, entry: Entry): PeerTree => there.get(entryKey(entry)) as PeerTree;
 
-async function dryRuns(steps: readonly Step[], session: Session, deadline: number): Promise<readonly Dry[]> {
-  const dry: Dry[] = [];
-  for (const step of steps) dry.push({ step, counts: await complete(step, step.dry, deadline, { session }) });
-  return dry;
+/** `whole`: a person wants to know what would happen, and not only whether it may. */
+async function surveyAll(steps: readonly Step[], there: ReadonlyMap<string, PeerTree>, session: Session, deadline: number, whole: boolean): Promise<readonly Survey[]> {
+  const done: Survey[] = [];
+  for (const step of steps) {
+    const known = peerTree(there, step.entry);
+    const most = whole ? null : mostBytes(step.entry, known);
+    if (most !== null && mayFill(most, known).go) { done.push({ step, counts: null, bytes: most }); continue; }
+    const counts = await dryRun(step, session, deadline);
+    done.push({ step, counts, bytes: counts.bytes });
+  }
+  return done;
 }
 
-function deletionsOf(dry: readonly Dry[], fresh: ReadonlySet<string>): Deletions {
-  const trees = dry.filter(({ step }) => step.entry.kind === "tree");
+function deletionsOf(surveys: readonly Survey[], fresh: ReadonlySet<string>): Deletions {
+  const trees = surveys.flatMap(({ step, counts }) => step.entry.kind === "tree" && counts !== null ? [{ step, counts }] : []);
   const emptied = trees.find(({ step, counts }) => counts.deleted.length > 0 && lookAtTree(step.entry.path, "").empty);
   const names = trees.flatMap(({ step, counts }) => counts.deleted.map((name) => step.entry.path + name)).sort();
   return {
@@ -187,29 +200,6 @@ function deletionsOf(dry: readonly Dry[], fresh: ReadonlySet<string>): Deletions
     files: trees.reduce((sum, { counts }) => sum + counts.files, 0),
     emptied: emptied?.step.entry.path ?? null,
   };
-}
-
-async function pushEntry(job: JobConfig, step: Step, limit: number, deadline: number, options: RunOptions): Promise<Counts> {
-  // Once more, just before: between the dry run and now the disk may have gone.
-  if (step.entry.kind === "tree") insist(maySend(lookAtTree(step.entry.path, job.name), job.name));
-  return complete(step, step.real(limit), deadline, { onProgress: (progress) => options.onProgress?.(step.entry.path, progress) });
-}
-
-/** One rsync, to its end. Files that vanished under it are normal in a live tree; a second pass right away is then whole. */
-async function complete(step: Step, args: readonly string[], deadline: number, more: { readonly session?: Session; readonly onProgress?: (progress: Progress) => void }): Promise<Counts> {
-  for (let attempt = 1; ; attempt += 1) {
-    const { outcome, counts, refusal } = await rsync(args, { cwd: step.cwd, timeout: left(deadline), ...more });
-    if (outcome.kind === "complete") return counts;
-    if (refusal !== null) throw new Stop("peer-refused", EXIT.peerRefused, `${step.entry.path}: the peer refused: ${refusal}`);
-    if (outcome.kind === "unreachable") throw new Stop("unreachable", EXIT.unreachable, `${step.entry.path}: ${outcome.because}`);
-    if (!outcome.again || attempt === 3) throw new Stop("incomplete", EXIT.incomplete, `${step.entry.path}: ${outcome.because}`);
-  }
-}
-
-function left(deadline: number): Duration {
-  const rest = deadline - Date.now();
-  if (rest <= 0) throw new Stop("incomplete", EXIT.incomplete, "the time for this run is over");
-  return rest;
 }
 
 const entryReport = (step: Step, counts: Counts): EntryReport =>

@@ -61,6 +61,11 @@ export class Session {
     return this.#open;
   }
 
+  /** Null, or when ssh has taken what it was given: whoever sends much waits for it, or all of it would be in memory. */
+  get drained(): Promise<void> | null {
+    return this.#open && this.#ssh.stdin.writableNeedDrain ? new Promise((resolve) => { this.#ssh.stdin.once("drain", resolve).once("close", resolve); }) : null;
+  }
+
   /** One request with all of its input at once; the output is the answer's. */
   async ask(words: readonly string[], timeout: number, input = ""): Promise<Answer> {
     const chunks: Buffer[] = [];

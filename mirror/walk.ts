@@ -36,3 +36,6 @@ export function asRsyncPrints(name: Buffer): string {
   const octal = (character: string): string => `\\#${character.charCodeAt(0).toString(8).padStart(3, "0")}`;
   return name.toString("latin1").replace(/[^\x20-\x7e]|\\(?=#\d{3})/g, octal);
 }
+
+/** The bytes again, one in each character. */
+export const fromRsyncPrint = (printed: string): string => printed.replace(/\\#(\d{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));

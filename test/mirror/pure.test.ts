@@ -24,6 +24,7 @@ import { parseCrontab } from "../../mirror/schedule.ts";
 import { CRONTAB } from "../../mirror/scheduler.ts";
 import { fstabPoints, lookAtTree, mountPoints, mountsOf, parseMarker } from "../../mirror/tree.ts";
 import type { TreeFacts } from "../../mirror/tree.ts";
+import { asRsyncPrints, fromRsyncPrint } from "../../mirror/walk.ts";
 import { countEntries } from "../../mirror/watch.ts";
 import { readFileSync } from "node:fs";
 
@@ -160,6 +161,14 @@ describe("rsync's words", () => {
     for (const option of ["--specials", "--chmod=Fug-s", "--filter=-x security.capability"]) assert.ok(args.includes(option), option);
     for (const half of [sent.replace("HogDtp", "Hogtp"), sent.replace("--stats", "--specials --stats")]) assert.equal(parseServerWords(half.split(" ")).ok, false);
   });
+  test("a dry run looks for no half-received parts, and leaves their folder alone all the same; a real run must name it", () => {
+    const options = senderOptions({ ...push, dryRun: true }, []);
+    assert.ok(!options.some((option) => option.startsWith("--partial-dir")) && options.includes("--filter=-p .clusterd-partial/"));
+    const without = sent.replace(" --partial-dir .clusterd-partial", "");
+    assert.equal(parseServerWords(without.split(" ")).ok, false);
+    const dry = parseServerWords(without.replace("-bl", "-nbl").split(" "));
+    assert.ok(dry.ok && !serverArgs(dry.request, { path: "/srv/www/", kind: "tree", backupDir: "/b/run" }).includes("--partial-dir"));
+  });
   test("versions below the floor are too old", () => {
     assert.equal(rsyncVersion("rsync  version 3.5.0  protocol version 32\n"), "3.5.0");
     for (const [version, old] of [["3.4.2", true], ["3.4.3", false], ["3.10.0", false], ["4.0.0", false], ["2.6.9", true], [null, true]] as const) assert.equal(isOldRsync(version), old, String(version));
@@ -174,9 +183,12 @@ describe("what rsync says", () => {
       const progress: number[] = [];
       const reader = new OutputReader(({ percent }) => progress.push(percent));
       for (let at = 0, turn = 0; at < OUTPUT.length; turn += 1) { const size = sizes[turn % sizes.length] as number; reader.read(OUTPUT.slice(at, at + size)); at += size; }
-      assert.deepEqual(reader.end(), { files: 1234, transferred: 2, bytes: 1_048_576, changed: 6, deleted: ["gone/", "gone/file"], replaced: ["changed"], rotten: [] });
+      assert.deepEqual(reader.end(), { files: 1234, transferred: 2, bytes: 1_048_576, changed: 6, names: ["changed", "new", "dir/", "./"], deleted: ["gone/", "gone/file"], replaced: ["changed"], rotten: [] });
       assert.deepEqual(progress, [52]);
     })));
+  test("of names comes back as the bytes that they are", () =>
+    fc.assert(fc.property(fc.array(fc.oneof(fc.integer({ min: 1, max: 255 }), fc.constantFrom(...Buffer.from("\\#0127"))), { minLength: 1, maxLength: 12 }).map((bytes) => Buffer.from(bytes)), (name) =>
+      assert.equal(fromRsyncPrint(asRsyncPrints(name)), name.toString("latin1")))));
   test("only exit 0 is complete; 24 is worth another pass; 255 is an unreachable peer", () => {
     assert.equal(judgeExit(0, []).kind, "complete");
     for (const code of [1, 11, 12, 23, 24, 25, 30, null]) assert.equal(judgeExit(code, []).kind, "incomplete", String(code));

@@ -1,0 +1,56 @@
+// What would a push change on the peer, and how little must be compared to know it?
+//
+// A dry run of a tree compares all of it, which is most of what a run costs. It is left out where it could find nothing to delete, and what is sent
+// fits in any case: into a tree that is empty there, and for a single file. What it has found need not be compared again: the push then
+// gets the names. Only with few enough of them, and none that deletes (deletions come last, in a run that knows the whole tree) or has
+// other names (a hard link is only seen with the others).
+
+import { lstatSync, statfsSync } from "node:fs";
+import { fromRsyncPrint } from "./walk.ts";
+import { look } from "./batch.ts";
+import { latin1 } from "./listed.ts";
+import type { PeerTree } from "./gate.ts";
+import type { Step, Travel } from "./plan.ts";
+import type { Counts } from "./rsync-outcome.ts";
+import type { Entry } from "./settings.ts";
+import { lookAtTree } from "./tree.ts";
+
+export interface Survey {
+  readonly step: Step;
+  /** Null: no dry run is needed. */
+  readonly counts: Counts | null;
+  /** So much is sent, at most. */
+  readonly bytes: number;
+}
+
+/** ext2 to ext4, xfs, tmpfs (statfs(2)): a block that is used there is one block elsewhere. Others compress, or share blocks between files. */
+const PLAIN = [0xef53, 0x58465342, 0x01021994];
+
+/** Null: only a dry run can tell, or something may be deleted. */
+export function mostBytes({ kind, path }: Entry, there: PeerTree): number | null {
+  if (kind === "file") return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (there.empty !== true) return null;
+  const used = lookAtTree(path, "").mounts.map((point) => statfsSync(point));
+  return used.every(({ type }) => PLAIN.includes(type)) ? used.reduce((sum, { blocks, bfree, bsize }) => sum + (blocks - bfree) * bsize, 0) : null;
+}
+
+/** Beyond this many bytes a connection of its own is worth its start. */
+const MANY_BYTES = 32 * 1024 * 1024;
+/** A named entry costs about as much as comparing so many. */
+const DEARER = 4;
+const FEW = 1000;
+
+export interface Sending extends Travel { /** For standard input; null: the whole tree. */ readonly names: readonly string[] | null }
+
+export function howToSend({ step: { entry }, counts, bytes }: Survey): Sending {
+  const names = entry.kind === "file" || counts === null ? null : listable(entry.path, counts);
+  const known = entry.kind === "file" || names !== null;
+  return { names, listed: names !== null, through: known && bytes < MANY_BYTES };
+}
+
+function listable(tree: string, { names, files, deleted }: Counts): readonly string[] | null {
+  if (names === null || deleted.length > 0 || names.length > Math.max(FEW, files / DEARER)) return null;
+  const plain = names.map((name) => (name === "./" ? name : fromRsyncPrint(name).replace(/\/$/, "")));
+  const linked = plain.some((name) => { const stats = look(`${latin1(tree)}${name}`); return stats !== null && !stats.isDirectory() && stats.nlink > 1; });
+  return linked ? null : plain;
+}
