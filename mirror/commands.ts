@@ -14,6 +14,7 @@ import { approve, enter } from "./book.ts";
 import { recoveries } from "./conflicts.ts";
 import { EXAMPLES } from "./examples.ts";
 import { EXIT, EXIT_MEANINGS } from "./exit-codes.ts";
+import { addCheck } from "./check.ts";
 import { ensureKeys } from "./keys.ts";
 import { jobLedger } from "./ledger.ts";
 import { liveNow } from "./live-state.ts";
@@ -59,7 +60,7 @@ interface RunFlags { readonly all?: true; readonly dryRun?: true; readonly final
 program.command("run [job]").description("mirror one job, or with --all every job of the identities that this node owns")
   .option("--all", "all jobs of owned identities; the others are passed over").option("-n, --dry-run", "say what would happen, change nothing")
   .option("--final", "as the last pass of a handover: on disk before it counts")
-  .option("--quiet", "for cron: say nothing about runs that went well, do not wait for a run of the same job that is going on, and pass over what a watcher vouches for (full_pass)").option("--json", "one JSON object")
+  .option("--quiet", "for cron: say nothing about runs that went well (but of a new warning, once), do not wait for a run of the same job that is going on, and pass over what a watcher vouches for (full_pass)").option("--json", "one JSON object")
   .action((name: string | undefined, flags: RunFlags) => configured(async (config) => {
     if ((name === undefined) === (flags.all === undefined)) return fail(EXIT.usage, "either a job, or --all");
     const elsewhere = leftTo(config);
@@ -76,7 +77,10 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     const counted = done.filter(({ report }) => !skipped(report));
     process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
     if (flags.json) say(JSON.stringify({ version: 1, ok: process.exitCode === EXIT.ok, jobs: done.map(({ job, report, deletions }) => ({ job, ...report, deletions })), passedOver }));
-    else for (const { job, report, deletions } of counted) printRun(job, report, deletions, flags);
+    else for (const { job, report, deletions, fresh } of counted) {
+      printRun(job, report, deletions, flags);
+      if (flags.quiet && report.code === EXIT.ok) for (const warning of fresh) process.stderr.write(`${job}: warning: ${warning}\n`);
+    }
   }));
 
 async function runAndEnter(config: Config, job: JobConfig, flags: RunFlags) {
@@ -88,8 +92,9 @@ async function runAndEnter(config: Config, job: JobConfig, flags: RunFlags) {
     ...(draw ? { onProgress: (path, progress) => void stderr.write(`\r\x1b[K${progressLine(`${job.name} ${path}`, progress, stderr.columns)}`) } : {}),
   });
   if (draw) stderr.write("\r\x1b[K");
+  const known = readReport(job.name)?.lastRun?.warnings ?? [];
   await enter(config, job, result);
-  return { job: job.name, report: result.report, deletions: result.deletions };
+  return { job: job.name, report: result.report, deletions: result.deletions, fresh: result.report.warnings.filter((warning) => !known.includes(warning)) };
 }
 
 function printRun(job: string, report: RunReport, deletions: readonly string[], { quiet, dryRun }: RunFlags): void {
@@ -180,6 +185,7 @@ program.command("mark <job>").description("say that the trees of a job are compl
     say(flags.json ? JSON.stringify({ version: 1, ok: true, trees }) : trees.map((path) => `${flags.dryRun ? "would mark" : "marked"} ${path}`).join("\n"));
   }));
 
+addCheck(program, { say, fail, configured, withJob });
 addHistory(program, { say, fail, configured, withJob });
 addScrub(program, { say, fail, configured, withJob });
 addWatch(program, { say, fail, configured, withJob }, statusRows);

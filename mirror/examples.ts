@@ -6,6 +6,7 @@ export const EXAMPLES: Readonly<Record<string, Examples>> = {
   run: [["mirror run www", "one job, now"], ["mirror run --all --quiet", "as a crontab line: silent when all went well"], ["mirror run www --dry-run", "what it would copy and delete"]],
   pass: [["mirror pass --identity serv1 --final", "as a handover does it last"], ["mirror pass --identity serv1 --recovery", "as it begins when a node comes back"]],
   plan: [["mirror plan www", "the rsync command lines, and what would be deleted on the peer"]],
+  check: [["mirror check", "each job that this node owns: what is in order, and what to do about what is not"], ["mirror check www --json | jq '.jobs[].findings[] | select(.state != \"ok\")'", "for programs"]],
   list: [["mirror list --json | jq -r '.jobs[].name'", "the names of all jobs"]],
   status: [["mirror status", "each job's last good run, and what stands in the way"]],
   ledger: [["mirror ledger", "what the other node lacks now; after a takeover: what may be stale here"]],

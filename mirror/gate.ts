@@ -11,7 +11,6 @@ import type { Index, Role } from "../clusterd/core/model.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
 import type { RunKind } from "./backup-names.ts";
 import { EXIT } from "./exit-codes.ts";
-import { isOldRsync, RSYNC_FLOOR } from "./rsync-args.ts";
 import { MARKER } from "./tree.ts";
 import type { TreeFacts } from "./tree.ts";
 
@@ -78,20 +77,10 @@ export function mayReceive(tree: TreeFacts, job: string): Verdict {
   return GO;
 }
 
-/** What the receiver told about one entry, and about itself. */
-export interface PeerTree { readonly id: string | null; readonly freeTree: number; readonly freeBackups: number; /** Nothing is there that could be deleted. */ readonly empty?: boolean }
-
-export function mayWrite(here: TreeFacts, there: PeerTree): Verdict {
+/** `there`: what the receiver told about the same entry. */
+export function mayWrite(here: TreeFacts, there: { readonly id: string | null }): Verdict {
   if (here.marker !== null && there.id !== null && here.marker.id !== there.id)
     return refuse(`${here.path} is not the same tree on both nodes (id ${here.marker.id} here, ${there.id} there): is the right disk mounted on both?`);
-  return GO;
-}
-
-export function mayUseRsync(here: string | null, there: string | null): Verdict {
-  const floor = RSYNC_FLOOR.join(".");
-  if (here === null) return refuse("rsync is not installed on this node");
-  if (isOldRsync(here)) return refuse(`rsync ${here} on this node is too old: ${floor} or newer, for its security fixes`);
-  if (there === null || isOldRsync(there)) return refuse(`rsync ${there ?? "(none)"} on the peer is too old: ${floor} or newer, for its security fixes`);
   return GO;
 }
 
@@ -126,11 +115,3 @@ export function mayDelete(job: JobConfig, deletions: Deletions, approved: string
 /** rsync's own limit for the real run, should the source shrink after the dry run. */
 export const deletionLimit = (job: JobConfig, deletions: Deletions): number =>
   Math.max(deletions.names.length, Math.min(job.maxDelete, Math.max(FEW, Math.floor((deletions.files * job.maxDeletePercent) / 100))));
-
-/** Kept free beside what is sent. */
-const SPARE = 16 * 1024 * 1024;
-
-export function mayFill(bytes: number, there: PeerTree): Verdict {
-  const free = Math.min(there.freeTree, there.freeBackups);
-  return bytes + SPARE <= free ? GO : refuse(`${Math.ceil(bytes / 1048576)} MB are to be sent, the peer has ${Math.floor(free / 1048576)} MB free`);
-}

@@ -2,7 +2,7 @@
 //
 // No folder on the way may be a symbolic link: whoever may write there could turn it to any place while root works.
 
-import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, rmdirSync, statSync, statfsSync } from "node:fs";
+import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, rmdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BACKUPS, RUN } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
@@ -67,16 +67,4 @@ export function removeEmpty(folder: string): void {
     for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeEmpty(join(folder, entry.name));
     rmdirSync(folder); // fails, rightly, when something is in it
   } catch { /* not empty, or never made */ }
-}
-
-/** Bytes free for root where `path` is or would be. */
-export function freeAt(path: string): number {
-  for (let folder = path; ; folder = dirname(folder)) {
-    try {
-      const { bavail, bsize } = statfsSync(folder);
-      return bavail * bsize;
-    } catch (error) {
-      if (folder === "/") throw error;
-    }
-  }
 }

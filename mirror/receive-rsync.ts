@@ -6,7 +6,8 @@ import { execFileSync, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import type { Special } from "../clusterd/config/config.ts";
 import { RECEIVE_EXIT } from "./exit-codes.ts";
-import { rsyncVersion } from "./rsync-args.ts";
+import { rsyncBuild } from "./rsync-args.ts";
+import type { RsyncBuild } from "./rsync-args.ts";
 
 const RSYNC = "/usr/bin/rsync";
 const SETPRIV = "/usr/bin/setpriv";
@@ -43,9 +44,9 @@ export function runRsync(args: readonly string[], { folder, special }: { readonl
   });
 }
 
-export function installedRsync(): string | null {
+export function installedRsync(): RsyncBuild | null {
   try {
-    return rsyncVersion(execFileSync(RSYNC, ["--version"], { encoding: "utf8", timeout: 5000 }));
+    return rsyncBuild(execFileSync(RSYNC, ["--version"], { encoding: "utf8", timeout: 5000 }));
   } catch {
     return null;
   }

@@ -20,15 +20,14 @@ import { backupDir, entryBackupDir } from "./backup-names.ts";
 import type { RunId, RunKind } from "./backup-names.ts";
 import { RECEIVE_EXIT } from "./exit-codes.ts";
 import { setAside } from "./receive-aside.ts";
-import { mayReceive } from "./gate.ts";
-import type { PeerTree } from "./gate.ts";
 import { freshNames } from "./fresh.ts";
 import { keptFiles } from "./kept.ts";
 import { readAll } from "./input.ts";
 import { noteBegun, noteEnded, sweepAfter } from "./leftovers.ts";
 import { receiveLock, whenFree } from "./lock.ts";
-import { freeAt, freshBackupDir, makeReady, openFolder, removeEmpty } from "./receive-folders.ts";
-import { installedRsync, runRsync } from "./receive-rsync.ts";
+import { check, look } from "./receive-check.ts";
+import { freshBackupDir, makeReady, openFolder, removeEmpty } from "./receive-folders.ts";
+import { runRsync } from "./receive-rsync.ts";
 import type { Wire } from "./receive-rsync.ts";
 import { readReport, writeReceived } from "./report.ts";
 import { LIVE, mayAccept, parseRequest } from "./request.ts";
@@ -45,8 +44,6 @@ const PATIENCE = 5000;
 /** Bytes of names in one `aside`. */
 const MOST_NAMES = 1024 * 1024;
 
-/** Answer of `check`. */
-export interface CheckAnswer { readonly rsync: string | null; readonly wall: number; readonly entries: Readonly<Record<string, PeerTree | { readonly refused: string }>> }
 export interface CommitAnswer { readonly kept: number; readonly backups: string | null }
 
 export type Outcome = { readonly code: 0; readonly answer: unknown } | { readonly code: number; readonly because: string };
@@ -104,17 +101,6 @@ async function ownRole(home: Index): Promise<Role | "unknown" | null> {
   const answer = await askDaemon({ ask: "status" }, { timeout: 2000 });
   if (answer.ok) return answer.status?.core.identities[home].role ?? "unknown";
   return answer.absent === true ? null : "unknown";
-}
-
-function check(job: JobConfig): CheckAnswer {
-  const answers = job.entries.map((entry) => [entryKey(entry), look(job, entry)] as const);
-  return { rsync: installedRsync(), wall: Date.now(), entries: Object.fromEntries(answers) };
-}
-
-function look(job: JobConfig, entry: Entry): PeerTree | { readonly refused: string } {
-  const tree = entry.kind === "tree" ? lookAtTree(entry.path, job.name) : null;
-  const verdict = tree === null ? { go: true as const } : mayReceive(tree, job.name);
-  return verdict.go ? { id: tree?.marker?.id ?? null, freeTree: freeAt(entry.path), freeBackups: freeAt(BACKUPS), empty: tree?.empty ?? false } : { refused: verdict.because };
 }
 
 async function push(config: Config, job: JobConfig, request: Request & { readonly verb: "push" }, wire: Wire | null): Promise<Outcome> {

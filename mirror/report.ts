@@ -44,6 +44,8 @@ export interface RunReport {
   /** File versions kept there, and the first thousand of them by name. */
   readonly kept: number;
   readonly keptFiles: readonly KeptFile[];
+  /** What the guards found that did not stop it. */
+  readonly warnings: readonly string[];
 }
 
 export interface JobReport {
@@ -86,13 +88,13 @@ export function toReport(value: unknown): JobReport | null {
 
 function toRun(value: unknown): RunReport | null {
   const run = asObject(value);
-  const { started, ended, because, epoch, entries, backups, kept, keptFiles, link, code, kind } = run;
+  const { started, ended, because, epoch, entries, backups, kept, keptFiles, warnings, link, code, kind } = run;
   if (!isNumber(started)) return null;
   return {
     run: isText(run["run"]) ? run["run"] : "", kind: isKind(kind) ? kind : "normal", started, ended: isNumber(ended) ? ended : started,
     result: RESULTS.find((one) => one === run["result"]) ?? "incomplete", code: isNumber(code) ? code : 1, because: isText(because) ? because : "",
     link: orNull(link, isText), epoch: orNull(epoch, isNumber), entries: listOf(entries, toEntry), backups: orNull(backups, isText),
-    kept: isNumber(kept) ? kept : 0, keptFiles: listOf(keptFiles, toKept),
+    kept: isNumber(kept) ? kept : 0, keptFiles: listOf(keptFiles, toKept), warnings: Array.isArray(warnings) ? warnings.filter(isText) : [],
   };
 }
 

@@ -160,6 +160,14 @@ export function serverArgs(request: ServerRequest, target: { readonly path: stri
 /** "rsync  version 3.5.0  protocol version 32" → "3.5.0", or null. */
 export const rsyncVersion = (text: string): string | null => /version v?(\d+\.\d+\.\d+)/.exec(text)?.[1] ?? null;
 
+export interface RsyncBuild { readonly version: string; /** What it should have been built with, and was not. */ readonly lacks: readonly string[] }
+
+/** From `rsync --version`, whose list of capabilities says `no ACLs` of one that it lacks. Null: it is none. */
+export function rsyncBuild(text: string): RsyncBuild | null {
+  const version = rsyncVersion(text);
+  return version === null ? null : { version, lacks: ["ACLs", "xattrs", "hardlinks"].filter((ability) => new RegExp(`\\bno ${ability}\\b`).test(text)) };
+}
+
 export function isOldRsync(version: string | null): boolean {
   const parts = (version ?? "0").split(".").map(Number);
   for (const [index, least] of RSYNC_FLOOR.entries()) if ((parts[index] ?? 0) !== least) return (parts[index] ?? 0) < least;

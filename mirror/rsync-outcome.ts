@@ -10,6 +10,8 @@ export interface Counts {
   readonly transferred: number;
   /** Total size of those files. */
   readonly bytes: number;
+  /** New files, folders and links. */
+  readonly created: number;
   /** Entries that rsync did anything about: content, attributes, folders, links. */
   readonly changed: number;
   /** Those of them that are not deleted, a folder with a slash at its end; null when they are too many to remember. */
@@ -25,7 +27,7 @@ export interface Progress { readonly bytes: number; readonly percent: number; re
 
 const ITEM = /^([<>ch.][fdLDS][^ ]{9}|\*deleting {2}) (.*)$/;
 const PROGRESS = /^\s*([\d,]+)\s+(\d+)%\s+(\S+)\s+(\S+)/;
-const STATISTIC = /^(Number of files|Number of regular files transferred|Total transferred file size): ([\d,]+)/;
+const STATISTIC = /^(Number of files|Number of created files|Number of regular files transferred|Total transferred file size): ([\d,]+)/;
 
 /** More names than this are not worth a list: a million of them would be most of the memory. */
 const MOST_NAMES = 20_000;
@@ -61,7 +63,7 @@ export class OutputReader {
     this.#rest = "";
     const count = (name: string): number => this.#statistics.get(name) ?? 0;
     return {
-      files: count("Number of files"), transferred: count("Number of regular files transferred"), bytes: count("Total transferred file size"),
+      files: count("Number of files"), created: count("Number of created files"), transferred: count("Number of regular files transferred"), bytes: count("Total transferred file size"),
       changed: this.#changed, names: this.#names, deleted: this.#deleted, replaced: this.#replaced, rotten: this.#rotten,
     };
   }

@@ -10,8 +10,10 @@ import { reasonOf } from "../clusterd/base/errors.ts";
 import { newRunId } from "./backup-names.ts";
 import type { RunKind, RunId } from "./backup-names.ts";
 import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
-import { deletionLimit, hashOf, mayDelete, mayFill, mayUseRsync, mayWrite } from "./gate.ts";
-import type { Deletions, PeerTree } from "./gate.ts";
+import { deletionLimit, hashOf, mayDelete } from "./gate.ts";
+import type { Deletions } from "./gate.ts";
+import { fits, judge } from "./guards.ts";
+import type { Scene } from "./guards.ts";
 import { hook } from "./hooks.ts";
 import type { Link } from "./links.ts";
 import { jobLock, sendLock, whenFree } from "./lock.ts";
@@ -20,17 +22,17 @@ import { insist, lookHere, mustOwn, mustReach, Stop } from "./must.ts";
 import { planRun } from "./plan.ts";
 import { dryRun, left, push } from "./push.ts";
 import type { Step } from "./plan.ts";
-import { installedRsync } from "./receive-rsync.ts";
-import type { CheckAnswer, CommitAnswer } from "./receive.ts";
+import type { CommitAnswer } from "./receive.ts";
+import type { CheckAnswer, PeerTree } from "./receive-check.ts";
 import { readReport } from "./report.ts";
 import type { EntryReport, RunReport } from "./report.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
+import { insistOn, sceneOf } from "./scene.ts";
 import { entryKey } from "./settings.ts";
-import type { Entry } from "./settings.ts";
 import { Session } from "./session.ts";
 import { remoteShell } from "./ssh.ts";
 import type { Peer } from "./ssh.ts";
-import { mostBytes } from "./survey.ts";
+import { atMost, needOf } from "./survey.ts";
 import type { Survey } from "./survey.ts";
 import { lookAtTree, rememberTrees } from "./tree.ts";
 import type { Kept } from "./kept.ts";
@@ -57,11 +59,11 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
   const lock = await whenFree(() => jobLock(job.name), Date.now() + (options.patience ?? 0), options.onWait);
   const started = Date.now();
   const run = newRunId(started);
-  const facts: Found = { begun: false, link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null };
+  const facts: Found = { begun: false, link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null, warnings: [] };
   const report = (result: RunReport["result"], code: number, because: string): RunResult => ({
     report: {
       run, kind: options.kind, started, ended: Date.now(), result, code, because, link: facts.link?.name ?? null, epoch: facts.epoch,
-      entries: facts.entries, backups: facts.backups, kept: facts.kept.total, keptFiles: facts.kept.files,
+      entries: facts.entries, backups: facts.backups, kept: facts.kept.total, keptFiles: facts.kept.files, warnings: facts.warnings,
     },
     deletions: facts.deletions, approvalHash: facts.hash,
   });
@@ -92,7 +94,7 @@ interface Found {
   /** The job's `before` was begun, so its `after` has to follow. */
   begun: boolean;
   link: Link | null; epoch: number | null; entries: readonly EntryReport[]; deletions: readonly string[]; hash: string | null;
-  kept: Kept; backups: string | null;
+  kept: Kept; backups: string | null; warnings: readonly string[];
 }
 
 async function carryOut(config: Config, job: JobConfig, run: RunId, options: RunOptions, found: Found): Promise<string> {
@@ -117,21 +119,22 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
   const ask = (...words: readonly string[]): Promise<string> => request(session, ["clusterd-mirror", "v1", ...words], Math.min(REQUEST_TIMEOUT, left(deadline)));
   const common = [job.name, String(epoch), run] as const;
 
-  const there = mayGoOn(job, JSON.parse(await ask("check", ...common)) as CheckAnswer);
+  const scene = sceneOf(job, peer.node, JSON.parse(await ask("check", ...common)) as CheckAnswer);
+  found.warnings = insistOn(judge(scene));
   if (!options.dryRun) {
     found.begun = true;
     const trouble = await hook("before", job, { run, kind: options.kind }, "");
     if (trouble !== null) throw new Stop("refused", EXIT.refused, trouble);
   }
   const steps = planRun({ job, run, kind: options.kind, epoch, remoteShell: remoteShell(peer), address: peer.address });
-  const surveys = await surveyAll(steps, there, session, deadline, options.dryRun);
+  const surveys = await surveyAll(steps, scene, session, deadline, options.dryRun);
   const fresh = options.kind === "recovery" ? new Set(JSON.parse(await ask("fresh", ...common)) as string[]) : new Set<string>();
   const deletions = deletionsOf(surveys, fresh);
   found.deletions = deletions.names;
   found.hash = deletions.names.length === 0 ? null : hashOf(deletions.names);
   found.entries = surveys.flatMap(({ step, counts }) => counts === null ? [] : [entryReport(step, counts)]);
   insist(mayDelete(job, deletions, readReport(job.name)?.approved ?? null), "approval");
-  for (const { step, bytes } of surveys) insist(mayFill(bytes, peerTree(there, step.entry)));
+  insistOn(judge({ ...scene, needs: surveys.map(needOf) }));
   if (options.dryRun) return describe(found.entries);
 
   const done: EntryReport[] = [];
@@ -153,7 +156,7 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
 const treesOf = (job: JobConfig) => job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => lookAtTree(path, job.name));
 
 /** The peer's answer to one request, or Stop. What the peer has not heard yet it may know in a moment: three tries. */
-async function request(session: Session, words: readonly string[], timeout: Duration): Promise<string> {
+export async function request(session: Session, words: readonly string[], timeout: Duration): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     const { peer } = session;
     const { code, stdout, stderr } = await session.ask(words, timeout);
@@ -165,28 +168,16 @@ async function request(session: Session, words: readonly string[], timeout: Dura
   }
 }
 
-function mayGoOn(job: JobConfig, answer: CheckAnswer): ReadonlyMap<string, PeerTree> {
-  insist(mayUseRsync(installedRsync(), answer.rsync));
-  return new Map(job.entries.map((entry) => {
-    const there = answer.entries[entryKey(entry)];
-    if (there === undefined) throw new Stop("peer-refused", EXIT.peerRefused, `${entry.path} is not in the peer's configuration of ${job.name}: \`clusterd check\` on both`);
-    if ("refused" in there) throw new Stop("peer-refused", EXIT.peerRefused, `the peer refused: ${there.refused}`);
-    if (entry.kind === "tree") insist(mayWrite(lookAtTree(entry.path, job.name), there));
-    return [entryKey(entry), there] as const;
-  }));
-}
-
-const peerTree = (there: ReadonlyMap<string, PeerTree>, entry: Entry): PeerTree => there.get(entryKey(entry)) as PeerTree;
 
 /** `whole`: a person wants to know what would happen, and not only whether it may. */
-async function surveyAll(steps: readonly Step[], there: ReadonlyMap<string, PeerTree>, session: Session, deadline: number, whole: boolean): Promise<readonly Survey[]> {
+async function surveyAll(steps: readonly Step[], { there }: Scene, session: Session, deadline: number, whole: boolean): Promise<readonly Survey[]> {
   const done: Survey[] = [];
   for (const step of steps) {
-    const known = peerTree(there, step.entry);
-    const most = whole ? null : mostBytes(step.entry, known);
-    if (most !== null && mayFill(most, known).go) { done.push({ step, counts: null, bytes: most }); continue; }
+    const answer = there.entries[entryKey(step.entry)] as PeerTree; // refused ones have ended the run (guards.ts)
+    const most = whole ? null : atMost(step.entry, answer);
+    if (most !== null && fits(answer, most)) { done.push({ step, counts: null, bytes: most.bytes, created: most.created }); continue; }
     const counts = await dryRun(step, session, deadline);
-    done.push({ step, counts, bytes: counts.bytes });
+    done.push({ step, counts, bytes: counts.bytes, created: counts.created });
   }
   return done;
 }

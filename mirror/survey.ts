@@ -9,7 +9,8 @@ import { lstatSync, statfsSync } from "node:fs";
 import { fromRsyncPrint } from "./walk.ts";
 import { look } from "./batch.ts";
 import { latin1 } from "./listed.ts";
-import type { PeerTree } from "./gate.ts";
+import type { Need } from "./guards.ts";
+import type { PeerTree } from "./receive-check.ts";
 import type { Step, Travel } from "./plan.ts";
 import type { Counts } from "./rsync-outcome.ts";
 import type { Entry } from "./settings.ts";
@@ -21,17 +22,22 @@ export interface Survey {
   readonly counts: Counts | null;
   /** So much is sent, at most. */
   readonly bytes: number;
+  /** So many files, folders and links are made, at most. */
+  readonly created: number;
 }
+
+export const needOf = ({ step, counts, bytes, created }: Survey): Need => ({ entry: step.entry, bytes, created, kept: counts === null ? 0 : counts.replaced.length + counts.deleted.length });
 
 /** ext2 to ext4, xfs, tmpfs (statfs(2)): a block that is used there is one block elsewhere. Others compress, or share blocks between files. */
 const PLAIN = [0xef53, 0x58465342, 0x01021994];
 
 /** Null: only a dry run can tell, or something may be deleted. */
-export function mostBytes({ kind, path }: Entry, there: PeerTree): number | null {
-  if (kind === "file") return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+export function atMost(entry: Entry, there: PeerTree): Need | null {
+  if (entry.kind === "file") return { entry, bytes: lstatSync(entry.path, { throwIfNoEntry: false })?.size ?? 0, created: 1, kept: 1 };
   if (there.empty !== true) return null;
-  const used = lookAtTree(path, "").mounts.map((point) => statfsSync(point));
-  return used.every(({ type }) => PLAIN.includes(type)) ? used.reduce((sum, { blocks, bfree, bsize }) => sum + (blocks - bfree) * bsize, 0) : null;
+  const used = lookAtTree(entry.path, "").mounts.map((point) => statfsSync(point));
+  const sum = (of: (one: (typeof used)[number]) => number): number => used.reduce((total, one) => total + of(one), 0);
+  return used.every(({ type }) => PLAIN.includes(type)) ? { entry, bytes: sum(({ blocks, bfree, bsize }) => (blocks - bfree) * bsize), created: sum(({ files, ffree }) => files - ffree), kept: 0 } : null;
 }
 
 /** Beyond this many bytes a connection of its own is worth its start. */

@@ -14,6 +14,7 @@ export function runText(job: string, report: RunReport): string {
   const took = formatDuration(report.ended - report.started);
   const lines = [`${job}: ${WORDS[report.result]}${report.link === null ? "" : ` over the ${report.link} link`} in ${took}: ${report.because}`];
   if (report.kept > 0) lines.push(`  ${report.kept} replaced or deleted versions are kept on the peer in ${report.backups}`);
+  for (const warning of report.warnings) lines.push(`  warning: ${warning}`);
   if (report.kind === "recovery") for (const file of report.keptFiles) lines.push(`  ${file.unmirrored ? "only there " : "older copy "} ${file.path}`);
   return lines.join("\n");
 }
@@ -39,9 +40,10 @@ export function statusText(rows: readonly StatusRow[], now: WallTime): string {
     const age = lastGood === null ? "never mirrored" : `last good run ${formatDuration(now - lastGood)} ago${received !== null && received.at === lastGood ? " (received)" : ""}`;
     const last = report?.lastRun;
     const trouble = last && last.result !== "good" ? `\n  last run ${WORDS[last.result]}: ${last.because}` : "";
+    const warnings = (last?.warnings ?? []).map((warning) => `\n  warning: ${warning}`).join("");
     const waits = report?.pending ? `\n  ${report.pending.count} deletions wait for \`mirror approve ${job}\`` : "";
     const compared = [scrub?.now, scrub?.last].map((round) => (round == null ? "" : `\n  ${scrubText(round, now)}`)).join("");
-    return `${job} (identity ${owner}): ${age}${live === null ? "" : `\n  ${liveText(live, now)}`}${trouble}${waits}${compared}`;
+    return `${job} (identity ${owner}): ${age}${live === null ? "" : `\n  ${liveText(live, now)}`}${trouble}${warnings}${waits}${compared}`;
   }).join("\n");
 }
 

@@ -193,6 +193,7 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
   }), "there, mounted and marked") },
   { check: "mirror runs", each: ({ status }) => status === null ? [] : unless(status.jobs.flatMap(({ job, lastResult }) =>
     lastResult === null || lastResult.startsWith("good") ? [] : [fail(`${job}: ${lastResult}`, `\`mirror run ${job}\` by hand shows it, \`mirror status\` what it waits for`)]), "the last of each job was good") },
+  { check: "mirror guards", each: ({ mirrorWarnings = [] }) => unless(mirrorWarnings.map(({ job, warning }) => warn(`${job}: ${warning}`, `\`mirror check ${job}\` looks again`)), "the last runs were warned of nothing") },
   { check: "free space", each: ({ backups, trees }) => unless([backups, ...trees.map(({ space }) => space)].filter(distinct).flatMap(short), "enough") },
   { check: "watch budget", each: ({ watches: { limit, entries } }) => [entries <= limit / 2 ? ok(`${entries} folders, ${limit} watches`)
     : warn(`${entries} folders to watch and ${limit} watches in all`, `sysctl fs.inotify.max_user_watches=${2 ** Math.ceil(Math.log2(4 * entries))}; without it only scheduled runs mirror`)] },

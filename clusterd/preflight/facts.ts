@@ -61,6 +61,8 @@ export interface Facts {
   readonly units: readonly { readonly name: string; readonly atBoot: boolean | null }[];
   readonly cron: { readonly file: boolean; readonly running: boolean };
   readonly trees: readonly { readonly job: string; readonly path: string; readonly exists: boolean; readonly marked: boolean; readonly unmounted: string | null; readonly space: Space }[];
+  /** What the last run of each job that this node sends was warned of. Absent: an older clusterd. */
+  readonly mirrorWarnings?: readonly { readonly job: string; readonly warning: string }[];
   readonly backups: Space;
   readonly watches: { readonly limit: number; readonly entries: number };
   readonly users: Readonly<Record<string, number>>;

@@ -23,6 +23,7 @@ import { lastClockReport } from "../timesync/clock-report.ts";
 import { waysOf, wayProblems } from "../notify/ways.ts";
 import { readDrills } from "../moves/drill.ts";
 import { candidateLinks, chooseLink } from "../../mirror/links.ts";
+import { readReport } from "../../mirror/report.ts";
 import { rsyncVersion } from "../../mirror/rsync-args.ts";
 import { lookAtTree } from "../../mirror/tree.ts";
 import { countEntries } from "../../mirror/watch.ts";
@@ -54,6 +55,7 @@ export async function gatherFacts(config: Config): Promise<Facts> {
       const facts = lookAtTree(path, job.name);
       return { job: job.name, path, exists: facts.exists, marked: facts.marker !== null, unmounted: facts.unmounted, space: spaceAt(path) };
     })),
+    mirrorWarnings: config.jobs.flatMap(({ name, home }) => (status?.core.identities[home].role === "owner" ? readReport(name)?.lastRun?.warnings ?? [] : []).map((warning) => ({ job: name, warning }))),
     backups: spaceAt(BACKUPS),
     watches: { limit: Number(read("/proc/sys/fs/inotify/max_user_watches")), entries: countEntries(treesThere(config), MOST_ENTRIES) ?? MOST_ENTRIES },
     users: numbers("/etc/passwd"), groups: numbers("/etc/group"),

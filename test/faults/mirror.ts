@@ -1,4 +1,4 @@
-import { chaos, MIRROR, MIRROR_PURE, row, sim, story, unit } from "./refs.ts";
+import { chaos, MIRROR, MIRROR_PURE, row, sim, story, tableRow, unit } from "./refs.ts";
 
 const LOST = unit("lab/chaos/versions.test.ts", "a version that is nowhere is lost; in a tree or a dated directory of either node it is not");
 
@@ -12,8 +12,8 @@ export const MIRROR_CASES = [
   row("M7", "Files change, vanish or grow while they are mirrored: tried again, and what each try replaced is kept", [unit(MIRROR, "a second push within one run keeps what the first one kept"), unit(MIRROR_PURE, "only exit 0 is complete; 24 is worth another pass; 255 is an unreachable peer"), chaos("power-cut")], "a file that grows for ever"),
   row("M8", "The owner changes during a run: it is ended, and does not count", [unit(MIRROR, "a change of owner during the run: the rsync is ended, and nothing counts as mirrored"), chaos("switchover")]),
   row("M9", "A great many files, long names, links, holes, ACLs, owners, devices: mirrored as they are", [unit(MIRROR, "a tree of a thousand files with hard links, ACLs, attributes, odd names and a hole arrives identical")], "a million files; names of 255 bytes"),
-  row("M10", "A file system that folds case or changes names", []),
-  row("M11", "No room for kept versions; one name twice in a run: no version is lost", [unit(MIRROR, "a second push within one run keeps what the first one kept"), chaos("receiver-full")]),
+  row("M10", "A file system that folds case or changes names: found out by trying, and refused", [tableRow("mirror/guards.test.ts", "", "case folded there"), tableRow("mirror/guards.test.ts", "", "spelling changed there"), unit("mirror/guards.test.ts", "is found out by trying, and leaves nothing behind, not even another time of the folder")], "a real file system that does so"),
+  row("M11", "No room for kept versions; one name twice in a run: no version is lost", [unit(MIRROR, "a second push within one run keeps what the first one kept"), unit("mirror/guards.test.ts", "room: refused before anything is written"), unit("mirror/guards.test.ts", "inodes: refused before anything is written"), chaos("receiver-full")]),
   row("M12", "A mass renaming, as by a ransom program: stops and asks", [unit(MIRROR, "more deletions than allowed delete nothing until exactly these are approved, once")]),
   row("M13", "The owner writes hard while the other is brought up to date: it comes to an end, or nothing moves", [story("failback-auto-stops"), chaos("power-cut")]),
   row("M14", "The last pass of a handover fails: services start again where they were", [unit("clusterd/core/failback.test.ts", "a last mirror pass that fails is a try: after two the services are left alone, and it is said"), sim("services")]),
@@ -21,5 +21,5 @@ export const MIRROR_CASES = [
   row("M16", "Pruning beside a run: never the newest, never an open one", [unit("mirror/history.test.ts", "what may go: by age, number and size, oldest first; never the newest, never an unconfirmed recovery's")]),
   row("M17", "A handover is cut at any step, by any blow: one owner, no version lost", [sim("cutHandover"), story("offered-and-crashed"), story("offer-to-former-life")]),
   row("M18", "The owner dies while the returned node is brought up to date: that one stays stale and asks", [story("alone-at-boot"), sim("crash"), chaos("power-cut")]),
-  row("M19", "A client has a file open during a handover: its last version is mirrored", [unit("lab/systemd/install.test.ts", "`systemctl stop` hands over first; `start` raises nothing that the other holds")], "a client with an open file"),
+  row("M19", "A client has a file open during a handover: its last version is mirrored", [unit("lab/systemd/install.test.ts", "`systemctl stop` hands over first; `start` raises nothing that the other holds"), unit(MIRROR, "a final pass carries what a client has written so far to a file that it still holds open")]),
 ];

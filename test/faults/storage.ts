@@ -1,4 +1,4 @@
-import { JOURNAL, MIRROR, row, sim, story, unit, VOTES } from "./refs.ts";
+import { JOURNAL, MIRROR, row, sim, story, tableRow, unit, VOTES } from "./refs.ts";
 
 export const STORAGE = [
   row("S1", "Power fails in the middle of a write of the journal: the other slot is sound, no epoch goes back", [unit(JOURNAL, "a write torn at any byte leaves the slot before it, and is noticed"), sim("rot")]),
@@ -7,7 +7,7 @@ export const STORAGE = [
   row("S4", "Both slots have one counter and differ: not trusted", [unit(JOURNAL, "equal counters with different content contradict each other")]),
   row("S5", "The journal is of another cluster, another node or a later format: refused, with what to do", []),
   row("S6", "The journal is gone, cut short, a folder, a link or another user's: never silently a new node", [story("journal-lost")], "a folder or a link in its place"),
-  row("S7", "A disk is full, of the journal, logs, trees or kept versions: the journal has its room already, no run counts", [unit("mirror/pure.test.ts", "a peer without room is not filled"), sim("diskFails"), story("taker-disk-fails")]),
+  row("S7", "A disk is full, of the journal, logs, trees or kept versions: the journal has its room already, no run counts", [tableRow("mirror/guards.test.ts", "", "no room there"), sim("diskFails"), story("taker-disk-fails")]),
   row("S8", "The owner's disk fails or becomes read-only: it lets go", [story("disk-fails"), sim("diskFails"), unit(VOTES, "a node whose journal failed can still leave")]),
   row("S9", "A slow disk: renewals need none, a takeover waits", [sim("disk"), unit(VOTES, "a takeover whose votes ran out while its epoch was being written is not revived by later ones")], "in the lab"),
   row("S10", "The receiver has no inodes left: the run does not count", [unit("mirror/pure.test.ts", "only exit 0 is complete; 24 is worth another pass; 255 is an unreachable peer")]),

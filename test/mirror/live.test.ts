@@ -18,7 +18,7 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
   let mirror: Daemon;
 
   before(async () => {
-    pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\npath[] = ${data}/one.conf\nexclude = *.tmp\nmax_delete = 100\nmax_delete_percent = 90\nwatch = ${watcher}\n`, { oneMount: true });
+    pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\npath[] = ${data}/one.conf\nexclude[] = *.tmp\nexclude[] = cache/\nmax_delete = 100\nmax_delete_percent = 90\nwatch = ${watcher}\n`, { oneMount: true });
     here = `${pair.data}/www`;
     there = `${pair.dataTwo}/www`;
     mkdirSync(`${here}/d/e`, { recursive: true });
@@ -39,7 +39,7 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
   const gone = (name: string) => until(`${name} is gone`, () => !existsSync(`${there}/${name}`));
   const same = async () => {
     await until("nothing is under way", async () => (await ledger()).total === 0);
-    assert.equal(execFileSync("rsync", ["-naHAXS", "--numeric-ids", "--delete", "--checksum", "--modify-window=-1", "--itemize-changes", "--exclude=*.tmp", `${here}/`, `${there}/`], { encoding: "utf8" }), "");
+    assert.equal(execFileSync("rsync", ["-naHAXS", "--numeric-ids", "--delete", "--checksum", "--modify-window=-1", "--itemize-changes", "--exclude=*.tmp", "--exclude=cache/", `${here}/`, `${there}/`], { encoding: "utf8" }), "");
   };
   const runs = (): number => mirror.text().split("mirror.live-pass").length;
   /** What does not depend on who watches. */
@@ -83,6 +83,20 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
       await same();
       assert.equal(statSync(`${there}/${folder}`, { bigint: true }).mtimeNs, statSync(`${here}/${folder}`, { bigint: true }).mtimeNs);
     }
+  });
+
+  test("what lies in a folder that is left out neither goes over nor is deleted there", async () => {
+    for (const side of [here, there]) { mkdirSync(`${side}/x/cache`, { recursive: true }); writeFileSync(`${side}/x/cache/own`, side); }
+    await until("nothing is under way", async () => (await ledger()).total === 0);
+    writeFileSync(`${here}/x/cache/new`, "here alone");
+    rmSync(`${here}/x/cache/own`);
+    writeFileSync(`${here}/x/beside`, "1");
+    await arrives("x/beside", "1");
+    rmSync(`${here}/x/cache`, { recursive: true });
+    writeFileSync(`${here}/x/beside`, "2");
+    await arrives("x/beside", "2");
+    await until("nothing is under way", async () => (await ledger()).total === 0);
+    assert.deepEqual(readdirSync(`${there}/x/cache`), ["own"]);
   });
 
   testOnce("the view shows how changes travel, without colours where nobody wants them, and ends by itself", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { RECEIVE_EXIT } from "../../mirror/exit-codes.ts";
 import { entryKey } from "../../mirror/settings.ts";
@@ -374,6 +374,19 @@ describe("a pair with one tree", { skip: needsPair() }, () => {
     assert.equal(code, 0, stdout);
     assert.equal(readFileSync(`${treeTwo}/last-word`, "utf8"), "x");
     pair.one.role = ["owner", "standby"];
+  });
+
+  test("a final pass carries what a client has written so far to a file that it still holds open", async () => {
+    const client = openSync(`${tree}/open`, "w");
+    writeSync(client, "saved, ");
+    const pass = async (): Promise<string> => {
+      assert.equal((await pair.mirror("pass", "--identity", "serv1", "--final", "--json")).code, 0);
+      return readFileSync(`${treeTwo}/open`, "utf8");
+    };
+    assert.equal(await pass(), "saved, ");
+    writeSync(client, "and closed");
+    closeSync(client);
+    assert.equal(await pass(), "saved, and closed");
   });
 
   test("an identity without jobs is in sync at once", async () => {

@@ -117,6 +117,7 @@ const PLANTED: readonly (readonly [what: string, check: string, state: State, re
   ["a tree never mirrored", "trees", "warn", /mirror run/, tree({ marked: false })],
   ["a tree on a file system without owners", "trees", "warn", /ext4/, tree({ space: { path: "/srv/www/", freeBytes: 50e9, freeInodes: null, share: 0.5, filesystem: "vfat" } })],
   ["a job whose last run failed", "mirror runs", "fail", /mirror run www/, (before) => ({ status: { ...before.status!, jobs: [{ job: "www", identity: "serv1", lastGood: null, lastRun: NOW, lastResult: "unreachable: no link" }] } })],
+  ["a database that is mirrored while it is written to", "mirror guards", "warn", /mirror check www/, () => ({ mirrorWarnings: [{ job: "www", warning: "mariadbd (process 7) writes to /srv/www/ibdata1" }] })],
   ["a full disk", "free space", "warn", /mirror prune/, (before) => ({ backups: { ...before.backups, freeBytes: 1e8, share: 0.01 } })],
   ["no inodes left", "free space", "warn", /small files/, (before) => ({ backups: { ...before.backups, freeInodes: 12 } })],
   ["a drill that failed", "last drill", "warn", /clusterd drill/, { drill: { version: 1, at: NOW - 3e8, identity: "serv1", standIn: "serv2", seenFrom: "serv1", there: null, back: null, ok: false, because: "the peer did not take it" } }],
