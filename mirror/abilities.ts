@@ -73,7 +73,7 @@ export function tried(folder: string): Abilities {
   };
   try {
     const top = enter(folder);
-    const { atime, mtime } = fstatSync(open[0] as number);
+    const { mtimeNs } = fstatSync(open[0] as number, { bigint: true });
     const made = makeOwn(`${top}/${PARTIAL_DIR}`);
     const partial = enter(`${top}/${PARTIAL_DIR}`);
     if (fstatSync(open[1] as number).uid !== process.geteuid?.()) return {};
@@ -83,7 +83,7 @@ export function tried(folder: string): Abilities {
     } finally {
       for (const file of readdirSync(name, { encoding: "buffer" })) unlinkSync(Buffer.concat([Buffer.from(`${name}/`), file]));
       rmdirSync(name);
-      if (made) { rmdirSync(`${top}/${PARTIAL_DIR}`); utimesSync(top, atime, mtime); }
+      if (made) { rmdirSync(`${top}/${PARTIAL_DIR}`); setTime(open[0] as number, mtimeNs); }
     }
   } catch {
     return {}; // read-only, full, or somebody else's folder is in the way: other guards tell of these
@@ -91,6 +91,10 @@ export function tried(folder: string): Abilities {
     for (const fd of open) closeSync(fd);
   }
 }
+
+/** To the nanosecond, which Node's own call cannot: otherwise the next run would find the tree's top changed. */
+const setTime = (fd: number, ns: bigint): void =>
+  void spawnSync("touch", ["--time=modify", `--date=@${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, "0")}`, "."], { cwd: `/proc/self/fd/${fd}`, timeout: 5000, env: { PATH: "/usr/bin:/bin" } });
 
 function makeOwn(path: string): boolean {
   try {
