@@ -36,9 +36,12 @@ import { createFence, type Fence } from "./takeover/fence.ts";
 import { createNetwork } from "./takeover/network.ts";
 import { lastClockReport } from "./timesync/clock-report.ts";
 import { offsetProblem } from "./timesync/peer-offset.ts";
+import { beUrgent, ordinaryAgain } from "./urgency.ts";
 import { readReports } from "../mirror/report.ts";
 
 const OFFSET_LOOK = 2_000;
+/** After a restart for an upgrade: until the lease has surely been renewed. */
+const URGENT_START = 300;
 /** Who follows this node's status hears something at least so often, and after a decision so soon: several often come together. */
 const NEWS_EVERY = 10_000;
 const NEWS_AFTER = 10;
@@ -114,6 +117,7 @@ export class Daemon {
     this.#listenToSignals();
     this.#maintenance.take();
     driver.run();
+    setTimeout(() => void ordinaryAgain(), URGENT_START);
     setInterval(() => { this.#watchOffset(); this.#maintenance.look(); }, OFFSET_LOOK);
     setInterval(() => { this.#control?.news(); this.#teller.look(this.#status(driver)); }, NEWS_EVERY);
     // Node would write it when it exits, which a daemon that is killed never does: 40 MB less resident from the next start on.
@@ -241,9 +245,13 @@ export class Daemon {
       return { ok: false, text: "the reference hosts or the witness have changed, and the other node cannot be told: not while it is unreachable" };
     const unfit = await tryNext();
     if (unfit !== null) return { ok: false, text: `the next daemon could not start: ${unfit}` };
+    await beUrgent();
     await leaseRenewed(() => driver.state);
     const refusal = leaveForRestart(driver.state);
-    if (refusal !== null) return { ok: false, text: refusal };
+    if (refusal !== null) {
+      await ordinaryAgain();
+      return { ok: false, text: refusal };
+    }
     driver.stop();
     this.#checks?.close();
     this.#network.leave();

@@ -51,7 +51,7 @@ export interface Ran {
 }
 
 /** The words stay words: the shell only becomes the program, once it has put off what is the daemon's. */
-const ORDINARY = 'umask 022; echo 0 2>/dev/null >/proc/self/oom_score_adj; renice -n 0 -p $$ >/dev/null 2>&1; exec "$@"';
+const ORDINARY = 'umask 022; echo 0 2>/dev/null >/proc/self/oom_score_adj; renice -n 0 -p $$ >/dev/null 2>&1; chrt -o -p 0 $$ >/dev/null 2>&1; exec "$@"';
 export const asOrdinary = (words: readonly string[]): readonly string[] => ["/bin/sh", "-c", ORDINARY, "sh", ...words];
 /** POSIX sh, of the program that it should have become. */
 const NOT_FOUND = /^sh: .*exec: .*not found$/;

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { isWitnessRecord, type WitnessRecord } from "../../clusterd/arbiter/witness-rules.ts";
 import { readJournal } from "../../clusterd/journal.ts";
+import { settle } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
@@ -37,7 +38,7 @@ if (needsLab(test)) {
     const file = `${configuration}/cluster.conf`;
     writeFileSync(file, readFileSync(file, "utf8").replace("[cluster]", "[cluster]\nwitness = 192.168.50.253"));
     await lab.up({ configuration });
-    await until("both identities to be at home", 30_000, home);
+    await settle(lab);
     await until("the witness to have heard of it", 10_000, () => epochAtWitness(0) > 0 && epochAtWitness(1) > 0);
   });
   after(async () => {

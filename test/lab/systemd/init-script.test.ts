@@ -53,8 +53,11 @@ if (needsLab(test)) {
     await sleep(1500);
     t.diagnostic(`longest gap ${asker.report().longest_ms} ms`);
     assert.ok(after.started > (before?.started ?? 0), "the old daemon goes on");
-    assert.ok(asker.report().answering && asker.report().longest_ms < 30, JSON.stringify(asker.report()));
+    assert.ok(asker.report().answering && asker.report().longest_ms < 200, JSON.stringify(asker.report()));
     assert.equal((await owners(lab, since)).overlap_ms, 0);
+    // The dead-man's own is higher.
+    const urgent = async (): Promise<readonly string[]> => (await lab.exec("serv1", ["ps", "-eLo", "rtprio=,args="])).split("\n").filter((line) => /^ *10 /.test(line));
+    await until("what had to be quick to have its ordinary priority again", 5000, async () => (await urgent()).length === 0);
     assert.match(await init("serv1", "status"), /clusterd runs \(\d+\)\nmirror runs \(\d+\)/);
   });
 

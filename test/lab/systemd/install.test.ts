@@ -161,7 +161,7 @@ if (needsLab(test)) {
     t.diagnostic(`longest gap ${gap.longest_ms} ms; ${lines.split("\n").filter((line) => /daemon\.(re)?start/.test(line)).slice(-2).map((line) => line.slice(11, 23)).join(" to ")}`);
     assert.equal(await pidOf("serv1"), pid, "systemd has no part in it");
     assert.ok(next.started > started, "the old daemon goes on");
-    assert.ok(gap.answering && gap.longest_ms < 30, `${JSON.stringify(gap)}\n${lines}`);
+    assert.ok(gap.answering && gap.longest_ms < 200, `${JSON.stringify(gap)}\n${lines}`);
     assert.equal((await settled("serv2", [0, 1])).core.identities[0].owner, 0);
     assert.equal((await pair.owners(since)).overlap_ms, 0);
   });
