@@ -12,10 +12,10 @@ if (first === "receive") {
   try {
     await program.parseAsync();
   } catch (error) {
-    const { CommanderError } = await import("commander");
+    const [{ CommanderError }, { refusedBySystem }] = await Promise.all([import("commander"), import("../clusterd/base/errors.ts")]);
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     else {
-      process.stderr.write(`mirror: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n${exitHelp()}`);
+      process.stderr.write(`mirror: ${refusedBySystem(error) ?? (error instanceof Error ? `${error.stack ?? error.message}\n${exitHelp()}` : String(error))}\n`);
       process.exitCode = EXIT.usage;
     }
   }

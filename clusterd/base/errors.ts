@@ -38,6 +38,26 @@ export function reasonOf(thrown: unknown): string {
   return (thrown.message.split("\n")[0] ?? "").replace(/, (open|stat|lstat|scandir|mkdir|rename|unlink|read|write) .*$/, "") || thrown.name;
 }
 
+const NEXT: Readonly<Record<string, string>> = {
+  EACCES: "run it as root", EPERM: "run it as root", EROFS: "that file system is mounted read-only",
+  ENOSPC: "the disk is full: make room, and say it again", EDQUOT: "the disk quota is used up: make room, and say it again",
+};
+
+/** What the system refused a command, and what to do next; null: this is a bug, and its stack is wanted. */
+export function refusedBySystem(thrown: unknown): string | null {
+  if (!(thrown instanceof Error)) return null;
+  const code = codeOf(thrown) ?? codeOf(thrown.cause);
+  if (code === null && thrown.cause === undefined) return null;
+  const next = code === null ? undefined : NEXT[code];
+  return `${thrown.message.split("\n")[0]}${next === undefined || (next === NEXT["EACCES"] && process.getuid?.() === 0) ? "" : `: ${next}`}`;
+}
+
+/** As errno(3) names it. */
+function codeOf(thrown: unknown): string | null {
+  const code = (thrown as { readonly code?: unknown } | undefined)?.code;
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : null;
+}
+
 /** The end of a `switch` over a union: the compiler proves that nothing is left over. */
 export function assertNever(left: never): never {
   throw new Error(`nobody handles ${JSON.stringify(left)}`);

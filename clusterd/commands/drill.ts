@@ -49,13 +49,18 @@ function wouldDrill(config: Config, status: NodeStatus, moves: readonly Move[], 
   const last = readDrills().findLast((one) => one.ok && one.identity === status.nodes[moves[0]!.identity]);
   return wouldMove(config, status, "drill", moves, [
     ...(obstacle === null ? [] : [`it would be refused now: ${obstacle}`]),
+    ...(isBlind(config, moves[0]!) ? [`the outage would not be measured: ${status.node} has no address on the LAN while its identity is away (ADMIN_IPADDR); on the other node it would`] : []),
     ...(last === undefined ? [] : [`the last drill, ${new Date(last.at).toLocaleString("sv-SE")}:`, ...drillText(last).split("\n").slice(0, 2).map((line) => `  ${line}`)]),
   ]);
 }
 
+/** Without a LAN address of its own while its identity is away, a node would count that as an outage. */
+const isBlind = ({ nodes, self }: Config, { identity }: Move): boolean => identity === self && nodes[self].redundant.admin === null;
+
 interface Done { readonly moved: Outcome; readonly began: Instant; readonly ended: Instant; readonly services: Duration | null }
 
 async function rehearse(config: Config, status: NodeStatus, [out, back]: readonly [Move, Move]): Promise<Outcome> {
+  const blind = isBlind(config, out);
   const probe = watchAddress(config.nodes[out.identity].main.address);
   if (!await probe.answers(FIRST_ANSWER)) {
     await probe.end();
@@ -69,7 +74,7 @@ async function rehearse(config: Config, status: NodeStatus, [out, back]: readonl
   const saw = await probe.end();
   process.off("SIGINT", stay).off("SIGTERM", stay);
   const leg = ({ moved, began, ended, services }: Done): Leg | null =>
-    moved.exit === "ok" ? { took_ms: tookOf(moved), services_ms: services, outage_ms: longestOutage(saw, began, ended) } : null;
+    moved.exit === "ok" ? { took_ms: tookOf(moved), services_ms: services, outage_ms: blind ? null : longestOutage(saw, began, ended) } : null;
   const failed = [first, second].find((each) => each !== null && each.moved.exit !== "ok");
   const report: Drill = {
     version: 1, at, identity: config.nodes[out.identity].name, standIn: config.nodes[back.from].name, seenFrom: config.nodes[config.self].name,

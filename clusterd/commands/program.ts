@@ -3,6 +3,8 @@
 // What is slow to load (ssh2, execa) is loaded by the command that needs it.
 
 import { Command as Commander, CommanderError } from "commander";
+import { refusedBySystem } from "../base/errors.ts";
+import { outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { EXIT, exitTable } from "./exit-codes.ts";
 import { annotate } from "../manual/notes.ts";
@@ -63,6 +65,7 @@ export function buildProgram(ended: (code: number) => void = () => undefined): C
     .exitOverride()
     .helpCommand(false)
     .showSuggestionAfterError()
+    .showHelpAfterError("`clusterd --help` lists the commands.")
     .addHelpText("after", "\n`clusterd COMMAND --help` shows examples. The mirror has a command of its own: `mirror --help`.");
   annotate(program, { examples: [], exits: exitTable() });
   const parents = new Map<string, Commander>();
@@ -78,7 +81,7 @@ function add(program: Commander, parents: Map<string, Commander>, command: Comma
   const [, group, usage] = /^(?:([a-z]+) (?=[a-z]))?(.*)$/.exec(command.usage) as unknown as [string, string | undefined, string];
   const at = group === undefined ? program : parents.get(group) ?? program.command(group).description(ABOUT[group] ?? "");
   if (group !== undefined) parents.set(group, at);
-  const made = at.command(usage).description(command.summary).option("--json", "answer with one JSON object").allowExcessArguments(false);
+  const made = at.command(usage).description(command.summary).showHelpAfterError(`\`clusterd ${command.usage.replace(/ ?[[<].*/, "")} --help\` shows how it is used, with examples.`).option("--json", "answer with one JSON object").allowExcessArguments(false);
   for (const [flags, meaning, many] of command.options ?? []) {
     if (many === undefined) made.option(flags, meaning);
     else made.option(flags, `${meaning} (may be repeated)`, (value: string, before: readonly string[]) => [...before, value], [] as readonly string[]);
@@ -92,10 +95,20 @@ function add(program: Commander, parents: Map<string, Commander>, command: Comma
       value: (name) => (typeof options[camel(name)] === "string" ? options[camel(name)] as string : undefined),
       all: (name) => (Array.isArray(options[camel(name)]) ? options[camel(name)] as string[] : []),
     };
-    const result = await command.run(given);
+    const result = await attempt(command, given);
     say(result, given.flag("json"));
     ended(result.code ?? EXIT[result.exit]);
   });
+}
+
+async function attempt({ run }: Command, given: Given): Promise<Outcome> {
+  try {
+    return await run(given);
+  } catch (error) {
+    const reason = refusedBySystem(error);
+    if (reason === null) throw error;
+    return outcome("failed", reason);
+  }
 }
 
 const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());

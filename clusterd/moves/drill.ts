@@ -9,10 +9,10 @@ import type { Index } from "../core/model.ts";
 import type { NodeStatus } from "../status/control.ts";
 
 export interface Leg {
-  /** From the order to the new owner's address being up, to its services being up, and how long the address did not answer. */
+  /** From the order to the new owner's address being up, to its services being up, and how long the address did not answer; null: not seen from there. */
   readonly took_ms: Duration;
   readonly services_ms: Duration | null;
-  readonly outage_ms: Duration;
+  readonly outage_ms: Duration | null;
 }
 
 export interface Drill {
@@ -42,15 +42,19 @@ export function drillObstacle(identity: Index, own: NodeStatus, there: NodeStatu
 }
 
 const legText = (where: string, leg: Leg | null): string => leg === null ? `${where}: not done`
-  : `${where}: ${formatDuration(leg.outage_ms)} without an answer, moved in ${formatDuration(leg.took_ms)}${leg.services_ms === null ? "" : `, services up after ${formatDuration(leg.services_ms)}`}`;
+  : `${where}: ${leg.outage_ms === null ? "" : `${formatDuration(leg.outage_ms)} without an answer, `}moved in ${formatDuration(leg.took_ms)}${leg.services_ms === null ? "" : `, services up after ${formatDuration(leg.services_ms)}`}`;
 
 export const drillText = ({ identity, standIn, seenFrom, there, back, ok, because }: Drill): string => [
   `${identity} to ${legText(standIn, there)}`, `${identity} ${legText("back home", back)}`,
-  ok ? `as ${seenFrom} saw it, asking the address every 2 ms; the pair is as it was` : `FAILED: ${because}`,
+  !ok ? `FAILED: ${because}` : there?.outage_ms === null ? `the outage was not measured: ${seenFrom} has no address on the LAN while its identity is away (ADMIN_IPADDR); \`clusterd drill ${identity}\` on ${standIn} measures it. The pair is as it was`
+    : `as ${seenFrom} saw it, asking the address every 2 ms; the pair is as it was`,
 ].join("\n");
 
-export const drillLine = ({ identity, there, back, ok, because }: Drill): string => ok && there !== null && back !== null
-  ? `${identity} did not answer for ${formatDuration(there.outage_ms)} there and ${formatDuration(back.outage_ms)} back` : `that of ${identity} failed: ${because}`;
+export function drillLine({ identity, there, back, ok, because }: Drill): string {
+  if (!ok || there === null || back === null) return `that of ${identity} failed: ${because}`;
+  return there.outage_ms === null || back.outage_ms === null ? `${identity} went there and came back; nobody measured the outage`
+    : `${identity} did not answer for ${formatDuration(there.outage_ms)} there and ${formatDuration(back.outage_ms)} back`;
+}
 
 const FILE = `${STATE}/drills.json`;
 const KEPT = 20;

@@ -22,6 +22,7 @@ const valueOf = ({ values }: IniFile["keys"][number]): string => values.map(({ t
 export function readAnswers(text: string, file: string): { readonly said: Said; readonly problems: readonly Problem[] } {
   const parsed = parseIni(text, file, "sections");
   const known = (section: string): readonly string[] => (section === "pair" ? PAIR : section === "cluster" ? Object.keys(CLUSTER) : Object.keys(NODE));
+  // Whether another section is a node's, only the machines can say.
   const strangers = parsed.keys.filter(({ section, key }) => !known(section).includes(key))
     .map(({ section, key, line }) => problem(file, line, section === "" ? `${key} stands in no section` : `[${section}] knows no ${key}`, section === "" ? "[pair], [cluster], or a node's name in brackets goes before it." : didYouMean(key, known(section))));
   return { said: new Map(parsed.sections.map(({ name }) => [name, keysOf(parsed, name)])), problems: [...parsed.problems, ...strangers] };

@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { homedir } from "node:os";
 import type { AnyAuthMethod, Client } from "ssh2";
 import { run } from "../base/exec.ts";
@@ -16,10 +17,15 @@ import { ask, askSecret, atTerminal } from "./terminal.ts";
 
 export interface Target { readonly user: string; readonly host: string; readonly port: number }
 
-/** `root@serv2:22`; null when it is none. */
+/** `root@serv2:22`, `root@[fe80::2%eth1]:22`; null when it is none. */
 export function readTarget(text: string): Target | null {
-  const [, user = "root", host = "", port = "22"] = /^(?:([A-Za-z_][\w.-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
-  return host === "" || Number(port) > 65535 ? null : { user, host, port: Number(port) };
+  const [, user = "root", place = ""] = /^(?:([A-Za-z_][\w.-]*)@)?([^@]+)$/.exec(text) ?? [];
+  const [, bracketed, name, after = "22"] = /^(?:\[([^\]]+)\]|([A-Za-z0-9][A-Za-z0-9.-]*))(?::(\d{1,5}))?$/.exec(place) ?? [];
+  // A link-local address needs its NIC, and is all that a bare private cable has.
+  const six = bracketed ?? (isIPv6(place) ? place : undefined);
+  if (six !== undefined && !isIPv6(six)) return null;
+  const host = six ?? name;
+  return host === undefined || Number(after) > 65535 ? null : { user, host, port: Number(after) };
 }
 
 export interface LoginOptions {
@@ -66,7 +72,7 @@ export class Login {
     let refused: string | null = null;
     return new Promise((resolve, reject) => {
       const where = `${user}@${host}${this.address === host ? "" : ` (${this.address})`}`;
-      client.on("error", (error) => reject(new Error(`${where}: ${refused ?? (/authentication methods failed/.test(error.message) ? "nobody lets us in: no key of the agent or of ~/.ssh is taken there, nor a password. ssh-copy-id, or --identity FILE" : error.message)}`)));
+      client.on("error", (error) => reject(new Error(`${where}: ${refused ?? (/authentication methods failed/.test(error.message) ? "nobody lets us in: no key of the agent or of ~/.ssh is taken there, nor a password. ssh-copy-id, or --identity FILE" : whyNot(error))}`)));
       client.on("close", () => reject(new Error(`${where}: closed the connection`)));
       client.on("ready", () => { client.setNoDelay(true); resolve(client); });
       client.connect({
@@ -160,6 +166,13 @@ export class Login {
 
   #sudo: "free" | "password" | null = null;
 }
+
+const NO_ANSWER = "does not answer: is it on, is the cable in, does a firewall stand between?";
+const UNREACHED: Readonly<Record<string, string>> = {
+  ENOTFOUND: "nobody knows an address of that name: write it into /etc/hosts, or give the address itself", EAI_AGAIN: "nobody knows an address of that name: write it into /etc/hosts, or give the address itself",
+  ECONNREFUSED: "no sshd listens there: start it, or give its port as HOST:PORT", ETIMEDOUT: NO_ANSWER, EHOSTUNREACH: NO_ANSWER, ENETUNREACH: "no route leads there: does this machine have an address in that network?",
+};
+const whyNot = (error: Error & { readonly code?: string; readonly level?: string }): string => UNREACHED[error.code ?? ""] ?? (error.level === "client-timeout" ? NO_ANSWER : error.message);
 
 type ParsedKey = import("ssh2").ParsedKey;
 

@@ -8,6 +8,7 @@ import type { Outcome } from "../commands/command.ts";
 import { colourWanted } from "../commands/colour.ts";
 import type { Config } from "../config/config.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
+import { didYouMean } from "../config/suggest.ts";
 import { inFolder } from "../import/import.ts";
 import { newFiles } from "../import/write.ts";
 import { neededPrograms } from "../install/needs.ts";
@@ -67,7 +68,7 @@ function readAnswersFile(file: string): ReturnType<typeof readAnswers> | string 
   try {
     return readAnswers(readFileSync(file, "utf8"), file);
   } catch (error) {
-    return `${file}: ${reasonOf(error)}`;
+    return `the answers of --answers cannot be read: ${file}: ${reasonOf(error)}. \`clusterd pair --help\` says what belongs there`;
   }
 }
 
@@ -88,6 +89,8 @@ const peerNames = (here: Machine): readonly string[] => (saidByFiles([here, here
 
 async function pairUp(options: PairOptions, answers: Said, machines: readonly [Machine, Machine], hosts: readonly [Host, Host], login: Login): Promise<Outcome> {
   const names = [machines[0].name, machines[1].name] as const;
+  const stranger = [...answers.keys()].find((section) => !["pair", "cluster", ...names].includes(section));
+  if (stranger !== undefined) return outcome("usage", `${options.answers}: there is no [${stranger}]: the sections are [pair], [cluster], and the two machines, [${names.join("] and [")}]. ${didYouMean(stranger, ["pair", "cluster", ...names])}\nNothing was done.`);
   const asked = await settle(machines, answers, saidByFiles(machines), atTerminal() && options.answers === null);
   if ("obstacle" in asked) return outcome("refused", `${asked.obstacle}\nNothing was done.`);
   const { proposal, said } = asked;

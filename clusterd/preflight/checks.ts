@@ -43,10 +43,15 @@ const unless = (problems: readonly Said[], fine: string): readonly Said[] => (pr
 const nicName = (node: NodeConfig, role: NicRole): string => node[role].interface;
 
 const CHECKS: readonly (OfNode | OfPair)[] = [
-  { check: "configuration", each: ({ configuration }) => unless([
-    ...configuration.problems.map((problem) => fail(problem, "`clusterd check` shows file and line; correct it on both nodes")),
-    ...configuration.warnings.map((warning) => warn(warning, "`clusterd check --show` explains each key")),
-  ], "sound") },
+  { check: "configuration", each: ({ configuration: { problems, warnings } }, node, config, other) => {
+    // What both say of the same files is said once.
+    const said = node === config.nodes[0] || other === null ? [] : [...other.configuration.problems, ...other.configuration.warnings];
+    const told = (kind: typeof fail, text: string, otherwise: string): Said => { const [says = "", hint] = text.split("\n    "); return kind(says, hint ?? otherwise); };
+    return unless([
+      ...problems.filter((one) => !said.includes(one)).map((one) => told(fail, one, "`clusterd check` shows file and line; correct it on both nodes")),
+      ...warnings.filter((one) => !said.includes(one)).map((one) => told(warn, one, "`clusterd check --show` explains each key")),
+    ], "sound");
+  } },
   { check: "same configuration", both: (own, peer) => own.configuration.digest === peer.configuration.digest ? [ok(`both nodes have ${own.configuration.digest}`)]
     : [fail(`the files differ: ${own.configuration.digest} on ${own.node}, ${peer.configuration.digest} on ${peer.node}`, "copy /etc/cluster.d from one node to the other, then `clusterd reload` on both")] },
   { check: "configuration in force", each: ({ status, configuration }) => status === null ? [] : status.configuration.digest === configuration.digest ? [ok("what runs is what is written")]
@@ -113,8 +118,11 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
   { check: "daemon", each: ({ status, node }) => [status === null ? fail(`clusterd does not run on ${node}`, "`systemctl start clusterd` (or the init script); `journalctl -u clusterd` says why it ended") : ok("runs")] },
   { check: "maintenance", each: ({ status, wall }) => status === null ? [] : status.maintenance == null ? [ok("nobody works on it")]
     : [warn(`in maintenance ${maintenanceText(status.maintenance, wall)}: it takes nothing over`, "`clusterd maintenance off` when the work is done")] },
-  { check: "heartbeats", each: ({ status }) => status === null ? [] : unless(status.core.links.filter(({ state }) => state !== "on-time").map(({ link, state }) =>
-    fail(`the ${link} link is ${state}`, link === "serial" ? "look at the line, its device and its speed on both nodes" : "look at cable and firewall (UDP port of `port`) on that link")), "on time on every link") },
+  { check: "heartbeats", each: ({ status }, _node, config) => status === null ? [] : unless(status.core.links.filter(({ state }) => state !== "on-time").map(({ link, state }) => {
+    const bare = config.nodes.find(({ redundant }, at) => redundant.admin === null && status.core.identities[at as 0 | 1].owner !== at);
+    return link === "lan" && bare !== undefined ? warn(`the lan link is ${state}: ${bare.name} has no address on the LAN while its identity is away`, `ADMIN_IPADDR in ${bare.name}.conf gives it one; or \`clusterd failback ${bare.name}\``) :
+    fail(`the ${link} link is ${state}`, link === "serial" ? "look at the line, its device and its speed on both nodes" : "look at cable and firewall (UDP port of `port`) on that link");
+  }), "on time on every link") },
   { check: "reference hosts", each: ({ status }, _node, config) => {
     const { references } = config.cluster;
     const own = references.filter((address) => config.nodes.some((node) => [node.main.address, node.heartbeat.address, node.redundant.admin?.address].includes(address)));

@@ -1,6 +1,6 @@
 // The three NICs as the kernel shows them, and who answers on them.
 
-import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { run } from "../base/exec.ts";
 import { peerOf } from "../config/config.ts";
@@ -13,11 +13,13 @@ const ROLES: readonly NicRole[] = ["main", "heartbeat", "redundant"];
 
 interface Line {
   readonly ifname?: string; readonly flags?: readonly string[]; readonly address?: string; readonly permaddr?: string; readonly mtu?: number; readonly master?: string;
+  /** veth, bridge, …: not of hardware. */
+  readonly linkinfo?: { readonly info_kind?: string };
   readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
 }
 
 export async function lookAtNics(node: NodeConfig): Promise<Record<NicRole, NicFacts>> {
-  const lines = await ask(["ip", "-j", "address", "show"]) as readonly Line[];
+  const lines = await ask(["ip", "-j", "-d", "address", "show"]) as readonly Line[];
   return Object.fromEntries(ROLES.map((role) => [role, factsOf(node[role].interface, lines)])) as Record<NicRole, NicFacts>;
 }
 
@@ -27,20 +29,11 @@ function factsOf(name: string, lines: readonly Line[]): NicFacts {
   const mac = line?.address ?? null;
   return {
     present: line !== undefined, up: flags.includes("UP"), carrier: flags.includes("LOWER_UP"), mac,
-    // ip names it only where it differs from the present one.
-    permanent: line?.permaddr ?? (isSoftware(name) ? null : mac),
+    // ip names it only where it differs from the present one. veth and its like have none of their own: whatever they have is what they were given.
+    permanent: line?.linkinfo?.info_kind !== undefined ? null : line?.permaddr ?? mac,
     addresses: (line?.addr_info ?? []).flatMap(({ local, prefixlen }) => (local === undefined ? [] : [`${local}/${prefixlen}`])),
     mtu: line?.mtu ?? null, master: line?.master ?? null, wireless: existsSync(`/sys/class/net/${name}/phy80211`), duplex: sys(name, "duplex"),
   };
-}
-
-/** veth and its like have no MAC of their own: whatever they have now is what they were given. */
-function isSoftware(name: string): boolean {
-  try {
-    return readlinkSync(`/sys/class/net/${name}`).includes("/virtual/");
-  } catch {
-    return false; // no such NIC; its MAC is null too
-  }
 }
 
 function sys(name: string, file: string): string | null {

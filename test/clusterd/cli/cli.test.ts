@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
 import { status } from "../status/sample.ts";
@@ -231,6 +233,25 @@ test("explain prints the rows of the table, and knows what was meant", async () 
   assert.match((await run(["explain", "standbye"])).err, /Did you mean standby\?/);
   assert.match((await run(["explain"])).out, /Roles: waiting, standby/);
   assert.match((await run(["explain", "well", "failing"])).out, /if restarts-left → restarting; restart\n +it is started anew here/);
+});
+
+test("what the system refuses is one sentence with what to do next, not a stack; so are words that lack", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "clusterd-refused-"));
+  try {
+    mkdirSync(join(folder, "var/lib/clusterd"), { recursive: true });
+    writeFileSync(join(folder, "var/lib/clusterd/installed.json"), "{");
+    const damaged = await run(["uninstall", "--root", folder]);
+    assert.deepEqual([damaged.code, damaged.err.trim().split("\n").length], [EXIT.failed, 1], damaged.err);
+    assert.match(damaged.err, /installed\.json cannot be read, so nobody knows what is clusterd's/);
+    const lacks = await run(["pair"]);
+    assert.equal(lacks.code, EXIT.usage);
+    assert.match(lacks.err, /missing required argument 'HOST'\n+`clusterd pair --help` shows how it is used/);
+    assert.match((await run(["pair", "no-such-host.invalid", "--dry-run"])).err, /nobody knows an address of that name: write it into \/etc\/hosts/);
+    assert.match((await run(["pair", "[::1]:1", "--dry-run"])).err, /no sshd listens there|no route leads there/);
+    assert.match((await run(["pair", "serv2", "--answers", join(folder, "none")])).err, /the answers of --answers cannot be read: .*none: ENOENT/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the daemon and the answers to the peer load nothing of the command line", async () => {

@@ -56,6 +56,9 @@ test("the report says both ways with their outage, and one that failed why", () 
     there: { took_ms: 240, services_ms: 1300, outage_ms: 18 }, back: { took_ms: 3100, services_ms: null, outage_ms: 22 } };
   assert.equal(drillText(done), "serv1 to serv2: 18 ms without an answer, moved in 240 ms, services up after 1.3 s\nserv1 back home: 22 ms without an answer, moved in 3.1 s\nas serv1 saw it, asking the address every 2 ms; the pair is as it was");
   assert.equal(drillLine(done), "serv1 did not answer for 18 ms there and 22 ms back");
+  const unseen = { ...done, there: { ...done.there!, outage_ms: null }, back: { ...done.back!, outage_ms: null } };
+  assert.match(drillText(unseen), /^serv1 to serv2: moved in 240 ms[^]*the outage was not measured: serv1 has no address on the LAN [^]*`clusterd drill serv1` on serv2 measures it/);
+  assert.match(drillLine(unseen), /nobody measured the outage/);
   const failed = { ...done, back: null, ok: false, because: "serv2: the peer did not take it" };
   assert.match(drillText(failed), /back home: not done\nFAILED: serv2: the peer did not take it$/);
   assert.equal(drillLine(failed), "that of serv1 failed: serv2: the peer did not take it");

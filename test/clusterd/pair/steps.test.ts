@@ -120,8 +120,10 @@ test("look.sh describes a real machine", { skip: lacks("ip") }, async () => {
   assert.equal(readMachine("host serv1\nuid 0\n"), null, "half of it is nothing");
 });
 
-test("a target is [USER@]HOST[:PORT]", () => {
+test("a target is [USER@]HOST[:PORT], also by IPv6, which a bare private cable has", () => {
+  assert.deepEqual(readTarget("2001:db8::2"), { user: "root", host: "2001:db8::2", port: 22 });
+  assert.deepEqual(readTarget("admin@[fe80::2%eth1]:2222"), { user: "admin", host: "fe80::2%eth1", port: 2222 });
   assert.deepEqual(readTarget("serv2"), { user: "root", host: "serv2", port: 22 });
   assert.deepEqual(readTarget("admin@10.50.0.2:2222"), { user: "admin", host: "10.50.0.2", port: 2222 });
-  for (const wrong of ["", "-oProxyCommand=x", "a b", "serv2:", "serv2:99999", "@serv2", "serv2;id"]) assert.equal(readTarget(wrong), null, wrong);
+  for (const wrong of ["", "-oProxyCommand=x", "a b", "serv2:", "serv2:99999", "@serv2", "serv2;id", "[serv2]", "[::1", "a:b:c", "x@y@z"]) assert.equal(readTarget(wrong), null, wrong);
 });

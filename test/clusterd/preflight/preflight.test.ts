@@ -143,6 +143,19 @@ test("every check is found out by a planted fault, or only ever tells", () => {
   assert.equal(told.find(({ check, node }) => check === "notifications" && node === "serv1")?.state, "fail");
 });
 
+test("a LAN link that cannot be there, since a node without its identity has no address, is no mystery", () => {
+  const bare = { ...CONFIG, nodes: [{ ...CONFIG.nodes[0], redundant: { ...CONFIG.nodes[0].redundant, admin: null } }, CONFIG.nodes[1]] as const };
+  const away = (owner: 0 | 1) => { const before = facts(0); return { ...before, status: { ...before.status!, core: { ...before.status!.core, links: [{ link: "lan" as const, state: "silent" as const, heardAgo: 9999 }], identities: before.status!.core.identities.map((one, at) => (at === 0 ? { ...one, owner } : one)) as never } } }; };
+  const said = (owner: 0 | 1) => bad(away(owner), facts(1), bare).find(({ check }) => check === "heartbeats")!;
+  assert.deepEqual([said(1).state, said(1).remedy], ["warn", "ADMIN_IPADDR in serv1.conf gives it one; or `clusterd failback serv1`"]);
+  assert.equal(said(0).state, "fail", "with its identity it has one");
+});
+
+test("what both nodes say of the same files is said once, with its own hint as the remedy", () => {
+  const warned = (self: 0 | 1): Facts => ({ ...facts(self), configuration: { digest: CONFIG.digest, problems: [], warnings: ["serv1.conf: no ADMIN_IPADDR\n    ADMIN_IPADDR=an address"] } });
+  assert.deepEqual(bad(warned(0), warned(1)).map(({ node, says, remedy }) => [node, says, remedy]), [["serv1", "serv1.conf: no ADMIN_IPADDR", "ADMIN_IPADDR=an address"]]);
+});
+
 test("reference hosts: too few, none, named twice, or the pair's own", () => {
   const says = (references: readonly string[]): string => bad(facts(0), facts(1), { ...CONFIG, cluster: { ...CONFIG.cluster, references } }).filter(({ check }) => check === "reference hosts").map(({ says: text }) => text).join("; ");
   assert.match(says(["192.168.50.251"]), /only 1/);
