@@ -11,7 +11,7 @@ import { otherNode } from "./config/config.ts";
 import { formatProblem, loadConfig } from "./config/load.ts";
 import { Daemon } from "./daemon.ts";
 import { deriveKeys, loadKey } from "./heartbeat/key.ts";
-import { Journal, readJournal } from "./journal.ts";
+import { Journal, journalObstacle, readJournal } from "./journal.ts";
 import { parametersPath, readParameters } from "./takeover/fence.ts";
 
 const EXIT_CONFIGURATION = 2;
@@ -46,10 +46,12 @@ async function start(log: Log): Promise<readonly string[] | null> {
   const parameters = peer.fence === null ? null : readParameters(parametersPath(peer.name));
   if (parameters?.ok === false) return [`${parameters.reason}. Without them ${peer.name} cannot be switched off`];
   const before = readJournal(JOURNAL);
-  if (before.ok && (before.record.cluster !== config.cluster.name || before.record.node !== config.self))
-    return [`${JOURNAL} belongs to node ${before.record.node} of cluster ${before.record.cluster}: move it away if this node was renamed`];
+  const obstacle = journalObstacle(before, JOURNAL, { cluster: config.cluster.name, node: config.self });
+  if (obstacle !== null) return [obstacle];
   const asked = witness === null || witnessKey === null ? null : createWitnessClient(witness, config.self, deriveWitnessKeys(witnessKey.key, config.cluster.name));
-  const daemon = new Daemon(config, await Journal.open(JOURNAL), asked, log);
+  const journal = await Journal.open(JOURNAL);
+  if (before.ok && before.damagedSlots > 0) log.warn("journal.damaged", { because: "one of the journal's two slots was damaged; it has been written anew. If that comes again, look at the disk" });
+  const daemon = new Daemon(config, journal, asked, log);
   await daemon.begin(before, deriveKeys(key.key, config.cluster.name));
   return null;
 }

@@ -37,6 +37,7 @@ export async function serveWitness(options: WitnessOptions): Promise<Witness> {
   const { cluster, keys, tell } = options;
   const before = readJournal<WitnessRecord>(options.state, isWitnessRecord);
   if (before.ok && before.record.cluster !== cluster) throw new Error(`${options.state} belongs to the cluster ${before.record.cluster}, not to ${cluster}`);
+  if (!before.ok && before.later === true) throw new Error(`${options.state}: ${before.reason}. Install that clusterd again, or move the file away: nothing is granted then until both nodes were met`);
   if (!before.ok && !before.missing) tell("witness.forgot", { because: `${before.reason}: nothing is granted until both nodes were met` });
   const journal = await Journal.open<WitnessRecord>(options.state, isWitnessRecord);
   const sessions = new Sessions(() => randomBytes(16).toString("hex"));

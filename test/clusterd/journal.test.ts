@@ -1,12 +1,13 @@
 // The journal survives what a power cut, a bad disk or a hand can do to one of its slots, and says so when it cannot.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { IdentityRecord, JournalRecord } from "../../clusterd/core/model.ts";
-import { decodeJournal, encodeSlot, Journal, readJournal } from "../../clusterd/journal.ts";
+import { decodeJournal, encodeSlot, Journal, journalObstacle, readJournal } from "../../clusterd/journal.ts";
 
 const SLOT = 8192;
 const identity = (epoch: number): IdentityRecord =>
@@ -95,3 +96,67 @@ test("a sound checksum round a record of another shape is no record (it ended th
   for (const other of [null, [], { format: 1 }, { ...record(6), identities: [] }, { ...record(6), identities: [identity(6), { ...identity(7), epoch: "7" }] }])
     assert.equal(epochOf(file(encodeSlot(other as never, 2), encodeSlot(record(4), 1))), 4, JSON.stringify(other));
 });
+
+const inFolder = async (work: (path: string) => unknown): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), "clusterd-journal-"));
+  try {
+    await work(join(folder, "journal"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+test("a damaged slot is written anew when the journal is opened: there are two again, and nothing has changed", () => inFolder(async (path) => {
+  for (const sound of [encodeSlot(record(6), 7), encodeSlot(record(6), 8)]) {
+    const place = Number(sound.readBigUInt64BE(8)) % 2;
+    writeFileSync(path, place === 0 ? file(sound, Buffer.alloc(SLOT, 1)) : file(Buffer.alloc(SLOT, 1), sound), { mode: 0o600 });
+    await (await Journal.open(path)).close();
+    const read = readJournal(path);
+    assert.deepEqual(read.ok && [read.record, read.damagedSlots], [record(6), 0]);
+    const [first, second] = [readFileSync(path).subarray(0, SLOT), readFileSync(path).subarray(SLOT)];
+    assert.deepEqual([epochOf(file(first, Buffer.alloc(SLOT, 1))), epochOf(file(Buffer.alloc(SLOT, 1), second))], [6, 6], "each alone");
+  }
+}));
+
+test("a journal of another cluster, of the other node or of a later clusterd is refused, with what to do", () => {
+  const refusal = (bytes: Buffer, cluster = "sample", node: 0 | 1 = 0): string | null => journalObstacle(decodeJournal(bytes), "/j", { cluster, node });
+  const own = file(encodeSlot(record(6), 2), encodeSlot(record(4), 1));
+  assert.equal(refusal(own), null);
+  assert.match(refusal(own, "other") ?? "", /belongs to the cluster "sample", and this one is "other"\..* move it away/);
+  assert.match(refusal(own, "sample", 1) ?? "", /belongs to the other node.* copied disk .*Put this node's own file back/);
+  // The slot from before the upgrade is sound, and older than what the later clusterd decided.
+  const later = encodeSlot({ ...record(6), format: 2 } as never, 2);
+  assert.match(refusal(file(later, encodeSlot(record(4), 1))) ?? "", /later clusterd.* Install that clusterd again/);
+  assert.match(refusal(file(encodeSlot(record(4), 1), later)) ?? "", /later clusterd/);
+  assert.equal(refusal(Buffer.alloc(2 * SLOT, 0xff)), null, "what is damaged may start, and knows that it does not know");
+});
+
+test("a folder, a link, a pipe or a file that others can change in its place is refused by what it is, and is never a new node's", () => inFolder(async (path) => {
+  const good = `${path}-good`;
+  await (await Journal.open(good)).close();
+  const placed: readonly (readonly [string, () => void, RegExp])[] = [
+    ["folder", () => mkdirSync(path), /is a folder: move it away/],
+    ["link", () => symlinkSync(good, path), /is a symbolic link: put the file itself there/],
+    ["pipe", () => execFileSync("mkfifo", [path]), /is no file: move it away/],
+    ["writable", () => { writeFileSync(path, readFileSync(good)); chmodSync(path, 0o620); }, /can be written by others/],
+    ...(process.geteuid?.() === 0 ? [["another's", () => { writeFileSync(path, readFileSync(good)); chownSync(path, 65534, 0); }, /belongs to user 65534/] as const] : []),
+  ];
+  for (const [what, place, sentence] of placed) {
+    place();
+    await assert.rejects(Journal.open(path), ({ message }: Error) => message.includes(path) && sentence.test(message), what);
+    rmSync(path, { recursive: true });
+  }
+}));
+
+test("counters far beyond 2^32 go on in their order; what is no safe number is not taken for one", () => inFolder(async (path) => {
+  for (const counter of [2 ** 31 - 1, 2 ** 32 - 1, 2 ** 53 - 4]) {
+    writeFileSync(path, counter % 2 === 0 ? file(encodeSlot(record(6), counter), encodeSlot(record(4), counter - 1)) : file(encodeSlot(record(4), counter - 1), encodeSlot(record(6), counter)), { mode: 0o600 });
+    const journal = await Journal.open(path);
+    await journal.write(record(8));
+    await journal.write(record(10));
+    await journal.close();
+    const read = readJournal(path);
+    assert.deepEqual(read.ok && [read.counter, read.record.identities[0].epoch], [counter + 2, 10]);
+  }
+  assert.equal(epochOf(file(encodeSlot(record(6), 2 ** 53), encodeSlot(record(4), 1))), 4);
+}));
