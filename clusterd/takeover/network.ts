@@ -33,6 +33,9 @@ export interface Network extends Takeover {
 /** The identity's clients hear nothing meanwhile. */
 const EXCHANGE_PATIENCE: Duration = 1000;
 
+/** Between two tries to take an identity down. */
+const RELEASE_PAUSE: Duration = 100;
+
 export function createNetwork(config: Config, events: TakeoverEvents, log: NetworkLog): Network {
   const { timing, kernelLease: wish } = config.cluster;
   const mayGoOn = config.cluster.mainFailure === "redundant";
@@ -54,7 +57,14 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       if (trouble === null) log.info(`the watchdog ${watchdog} is armed: a machine on which the dead-man hangs, or a link cannot be set down, reboots`);
       else log.warn(`watchdog ${watchdog}: ${trouble}`);
     },
-    fired: (nic, late, reason) => { log.warn(`dead-man: link of ${nic} set down ${late.toFixed(1)} ms after the end of its lease: ${reason}`); },
+    fired: (nic, late, reason) => {
+      log.warn(`dead-man: link of ${nic} set down ${late.toFixed(1)} ms after the end of its lease: ${reason}`);
+      // By our own clock it has time left: the machine was suspended, or the renewal came too late. Somebody must raise it again.
+      const place = places.find(({ plan }) => plan.nic === nic);
+      if (place?.raised !== true || monotonicNow() >= place.until) return;
+      events.guardLost(`the dead-man has set ${nic} down: ${reason}`);
+      guardIsBack();
+    },
   }, watchdog);
   const kernel = createKernelLease(plans, timing.lease + timing.release, timing.release, (reason) => {
     events.guardLost(reason);
@@ -165,7 +175,12 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       return prepared;
     },
     raise: (identity, until) => alone(placeOf(identity), () => bringUp(tools, placeOf(identity), until)),
-    release: (identity) => alone(placeOf(identity), () => bringDown(tools, placeOf(identity))),
+    release: (identity) => alone(placeOf(identity), async () => {
+      const wrong = await bringDown(tools, placeOf(identity));
+      // It is asked for again at once, as long as it fails.
+      if (wrong !== null) await new Promise((resolve) => setTimeout(resolve, RELEASE_PAUSE));
+      return wrong;
+    }),
     lease: (identity, until) => {
       const place = placeOf(identity);
       // Also while it moves from one NIC to the other.

@@ -10,7 +10,7 @@ import type { Config } from "../config/config.ts";
 import type { DeadMan } from "./dead-man.ts";
 import type { KernelLease } from "./kernel-lease.ts";
 import type { NicPlan } from "./nic-plan.ts";
-import { difference, identityDifference, readState, SHOW_ALL, showIdentity, showNic, type NicState } from "./nic-state.ts";
+import { carriesIdentity, difference, identityDifference, readState, SHOW_ALL, showIdentity, showNic, type NicState } from "./nic-state.ts";
 import { runScript } from "./scripts.ts";
 import type { WaitingIp } from "./waiting-ip.ts";
 
@@ -94,7 +94,7 @@ async function bringUpSlowly({ ip, log }: Tools, plan: NicPlan, why: string): Pr
 /** `moving`: the identity stays on this node, and so do its connections. */
 export async function bringDown(tools: Tools, place: Place, { moving = false } = {}): Promise<string | null> {
   const { plan } = place;
-  const { deadman, eye, log } = tools;
+  const { deadman, eye, kernel, log } = tools;
   const carried = place.held;
   place.raised = false;
   eye.hush(plan.nic);
@@ -102,10 +102,18 @@ export async function bringDown(tools: Tools, place: Place, { moving = false } =
   let wrong = await bringDownFast(tools, place);
   if (wrong !== null) {
     log.warn(`${plan.nic}: the fast path failed (${wrong}); running ifdown`);
+    const now = await lookAt(tools, plan);
+    // Held down by the dead-man, after a failure before, it could not come to rest; and it is silent.
+    if (now !== null && (!now.up || !carriesIdentity(now, plan))) deadman.off(plan.nic);
     const outcome = await runScript("ifdown", plan.nic);
     wrong = outcome.ok ? restDifference(plan, await lookAt(tools, plan)) : outcome.reason;
   }
-  if (wrong !== null) return `${plan.nic}: ${wrong}`;
+  if (wrong !== null) {
+    // What cannot be taken down is silenced now, not at the end of its lease: the dead-man asks the kernel without `ip`.
+    kernel.end(plan.identity);
+    deadman.lease(plan.nic, monotonicNow());
+    return `${plan.nic}: ${wrong}`;
+  }
   place.held = false;
   deadman.off(plan.nic);
   if (carried && !moving) closeSockets(plan);

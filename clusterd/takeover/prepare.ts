@@ -76,6 +76,8 @@ async function rest({ deadman, kernel }: Tools, place: Place, state: NicState | 
   await readScripts(place, note);
   const resting = restDifference(plan, state) === null && (await runScript("ifup", "--settings", plan.nic)).ok;
   if (state === null || resting) return;
+  // One that is held down by the dead-man could not come to rest.
+  if (!carriesIdentity(state, plan)) deadman.off(plan.nic);
   const outcome = await runScript("ifdown", plan.nic);
   note(outcome.ok ? null : outcome.reason);
   Object.assign(place, { held: false, raised: false });

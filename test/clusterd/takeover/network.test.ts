@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { GENERATED_SCRIPTS } from "../../../clusterd/base/paths.ts";
 import { monotonicNow } from "../../../clusterd/base/time.ts";
@@ -193,6 +195,28 @@ if (ownNetwork()) {
     await release(SERV1);
   });
 
+  test("what neither ip nor ifdown takes down is silenced by the dead-man at once, and not said to be released before it is", async () => {
+    await network.prepare();
+    const resting = everything();
+    await raise(SERV1, soon(60_000));
+    const folder = mkdtempSync(join(tmpdir(), "clusterd-no-ip-"));
+    writeFileSync(join(folder, "ip"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const path = process.env["PATH"];
+    const waiting = run("pgrep", "-P", String(process.pid), "-f", "ip -j -batch").trim();
+    process.env["PATH"] = `${folder}:${path}`;
+    try {
+      process.kill(Number(waiting), "SIGKILL");
+      const outcome = await network.release(SERV1);
+      assert.match(outcome.ok ? "released" : outcome.reason, /^eth2: ifdown eth2 exited 1/);
+    } finally {
+      process.env["PATH"] = path;
+      rmSync(folder, { recursive: true });
+    }
+    await until_(() => / DOWN /.test(run("ip", "-br", "link", "show", "dev", "eth2")));
+    await release(SERV1);
+    assert.deepEqual(everything(), resting);
+  });
+
   test("a NIC that is gone makes the raise fail with its name, and the next one work after it has come back", async () => {
     await network.prepare();
     run("ip", "link", "del", "eth2");
@@ -276,6 +300,25 @@ if (ownNetwork()) {
     assert.deepEqual([found.length, problems], [1, []]);
     await wait(2200);
     assert.match(run("ip", "-br", "addr", "show", "dev", "eth2"), /UP\s+192\.168\.50\.12\//);
+  });
+
+  test("a machine that was suspended has lost its lease: the link goes down, and the core hears that it must let go", async () => {
+    const clocks = `${GENERATED_SCRIPTS}/clocks`;
+    const set = (text: string): void => { writeFileSync(`${clocks}.new`, text); renameSync(`${clocks}.new`, clocks); };
+    mkdirSync(GENERATED_SCRIPTS, { recursive: true });
+    set("0 0");
+    Object.assign(process.env, { PERL5OPT: "-MOtherClock", PERL5LIB: join(import.meta.dirname, "clock"), OTHER_CLOCK: clocks });
+    try {
+      await network.prepare();
+    } finally {
+      for (const name of ["PERL5OPT", "PERL5LIB"]) delete process.env[name];
+    }
+    await raise(SERV1, soon(60_000));
+    heard.length = 0;
+    set("0 30");
+    await until_(() => heard.includes("guard lost: the dead-man has set eth2 down: the machine was suspended") && heard.includes("guard back"));
+    assert.match(run("ip", "-br", "link", "show", "dev", "eth2"), /DOWN/);
+    await release(SERV1);
   });
 
   test("a dead-man that hangs is as good as dead", async () => {
