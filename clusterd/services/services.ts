@@ -3,7 +3,7 @@
 // Start goes by `order`, then name; stop goes the other way. One that fails does not keep the others from their turn: a
 // node that serves something is better than none, and the outcome says what is missing. At most one thing happens to an
 // identity's services at a time; a stop cancels every start that runs or waits. Each program is ended, with its whole
-// process group, when its time is over. Stopping what never ran here is a success.
+// process group, when its time is over. Stopping what never ran here is a success; a stop that leaves a process behind is none.
 //
 // Not here: when to start or stop (core/), and the identity itself, which goes down without waiting for any of this.
 
@@ -16,6 +16,7 @@ import { RUN } from "../base/paths.ts";
 import { formatDuration, monotonicNow, type Duration } from "../base/time.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import type { Index } from "../core/model.ts";
+import { inWords, leftoversOf } from "./leftovers.ts";
 import { commandFor, INIT_FOLDERS, saysItRuns, serviceEnvironment, type ServiceVerb } from "./commands.ts";
 
 export interface ServiceOutcome {
@@ -78,7 +79,7 @@ export function createServices(initial: ServicesConfig, log: Log, places: Servic
   async function each(verb: ServiceVerb, identity: Index, services: readonly ServiceConfig[], signal?: AbortSignal): Promise<ServicesOutcome> {
     const outcomes: ServiceOutcome[] = [];
     for (const service of services) {
-      const outcome = await one(verb, service, identity, signal);
+      const outcome = verb === "stop" ? await stopped(service, identity) : await one(verb, service, identity, signal);
       outcomes.push(outcome);
       log.say(!outcome.ok ? "error" : verb === "check" ? "debug" : "info", `service.${verb}`, { service: service.name, identity: config.nodes[identity].name, ok: outcome.ok, because: outcome.detail });
     }
@@ -106,6 +107,14 @@ export function createServices(initial: ServicesConfig, log: Log, places: Servic
     const check = verb === "stop" ? commandFor(action, "check", places.initFolders) : null;
     const gone = check?.kind === "run" && saysItRuns(action, await execute(check.words, "check", service, identity)) === false;
     return gone ? outcome(true, `does not run (${describe(ran)})`) : outcome(false, describe(ran));
+  }
+
+  /** Exit codes lie: nothing may go on that could still write to its files, or answer for it. */
+  async function stopped(service: ServiceConfig, identity: Index): Promise<ServiceOutcome> {
+    const outcome = await one("stop", service, identity);
+    if (!outcome.ok || service.action === null) return outcome;
+    const left = await leftoversOf(service.name, config.nodes[identity].name, places.grace);
+    return left.length === 0 ? outcome : { ...outcome, ok: false, detail: inWords(left) };
   }
 
   function execute(words: readonly string[], verb: ServiceVerb, service: ServiceConfig, identity: Index, signal?: AbortSignal): Promise<Ran> {

@@ -133,6 +133,24 @@ test("a hanging stop is ended after its time and reported as failed", async (t) 
   await until(() => !pids("left").some(lives), "gone");
 });
 
+test("a daemon that has forked away, and lives on after a stop that says done, is named; ended, the stop is one", async (t) => {
+  const { dir, services, script, pids } = scene(t);
+  // Twice, into a session of its own, so that neither group nor parent leads to it.
+  const daemon = script("init.d/forks", `[ $verb = start ] && { (setsid sh -c 'echo $$ >>left; exec sleep 60' & ) & }
+    [ $verb = stop ] && [ -e thorough ] && kill $(cat left)
+    exit 0`);
+  const forks = services(service("forks", init(daemon)), service("other", init(script("init.d/other"))));
+  assert.ok((await forks.start(0)).ok);
+  await until(() => pids("left").some(lives), "the daemon is there");
+  const outcome = await forks.stop(0);
+  assert.equal(outcome.ok, false);
+  const [other, left] = outcome.each;
+  assert.ok(other?.service === "other" && other.ok, "what belongs to another service is not counted");
+  assert.match(left?.detail ?? "", new RegExp(`^a process goes on after the stop: sleep \\(${pids("left")[0]}\\)\\. Its stop command has to end it too$`));
+  writeFileSync(join(dir, "thorough"), "");
+  assert.ok((await forks.stop(0)).ok);
+});
+
 test("a daemon that keeps its output open neither holds up the start nor dies of writing later", async (t) => {
   const { dir, services, script, pids } = scene(t);
   const daemon = script("init.d/daemon", `[ $verb = start ] || exit 0
