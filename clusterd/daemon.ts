@@ -18,6 +18,7 @@ import { coreConfigOf } from "./core-config.ts";
 import { inContact } from "./core/liveness.ts";
 import type { Effect, Heartbeat, Index } from "./core/model.ts";
 import { begin } from "./core/step.ts";
+import { underWay } from "./core/state.ts";
 import { summaryOf } from "./core/summary.ts";
 import { Driver, type Rim, type ServicesDone } from "./driver.ts";
 import type { deriveKeys } from "./heartbeat/key.ts";
@@ -26,6 +27,7 @@ import { createHistory } from "./history.ts";
 import type { Journal, JournalRead } from "./journal.ts";
 import { MaintenanceKeeper } from "./maintenance.ts";
 import { Teller } from "./notify/teller.ts";
+import { Postponed } from "./postponed.ts";
 import { serveRequest } from "./requests.ts";
 import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart, tryNext } from "./restart.ts";
 import { createServices } from "./services/services.ts";
@@ -67,6 +69,7 @@ export class Daemon {
   #newsDue = false;
   #ending = false;
   #clocksDiffer = false;
+  readonly #reloads = new Postponed(() => (this.#driver as Driver).state, () => this.#takeConfiguration());
   readonly #maintenance = new MaintenanceKeeper((on) => this.#driver?.happened({ kind: "maintenance", on }), (told) => this.#tell({ kind: "tell", identity: null, ...told }));
 
   constructor(config: Config, journal: Journal, witness: WitnessClient | null, log: Log) {
@@ -105,8 +108,11 @@ export class Daemon {
     if (resumed !== null) driver.reconfigure(core);
     const guards = this.#network.guards();
     driver.happened({ kind: "guard", present: guards.deadman, reason: guards.deadman ? "" : "the dead-man process did not start" });
-    this.#links = createLinks(this.#config, keys, this.#log, (link, beat, wall) => driver.happened({ kind: "heard", link, beat, wall }),
-      (identity) => driver.state.holdings[identity].role);
+    this.#links = createLinks(this.#config, keys, this.#log, {
+      heard: (link, beat, wall) => driver.happened({ kind: "heard", link, beat, wall }),
+      foreign: () => driver.happened({ kind: "foreign" }),
+      roleOf: (identity) => driver.state.holdings[identity].role,
+    });
     await this.#links.start();
     this.#checks = createChecks(this.#config, {
       state: () => driver.state,
@@ -201,7 +207,7 @@ export class Daemon {
   #status(driver: Driver): NodeStatus {
     const { cluster, self, digest } = this.#config;
     const summary = summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) });
-    const more = [this.#offsetProblem(), this.#network.exchanged()].filter((problem) => problem !== null);
+    const more = [this.#offsetProblem(), this.#network.exchanged(), ...this.#links?.problems() ?? []].filter((problem) => problem !== null);
     return {
       version: 1, cluster: cluster.name, node: this.#name(self),
       nodes: [this.#name(0), this.#name(1)], wall: Date.now(), started: this.#started, profile: cluster.profile,
@@ -218,8 +224,19 @@ export class Daemon {
     process.on("SIGHUP", () => this.#reload());
   }
 
-  /** A bad configuration changes nothing. */
+  /** In the middle of a takeover or handover it waits; what is wrong with the files is said at once. */
   #reload(): ControlAnswer {
+    const busy = this.#driver === null ? null : underWay(this.#driver.state);
+    if (busy === null) return this.#takeConfiguration();
+    const loaded = loadConfig();
+    if (!loaded.ok) return this.#takeConfiguration();
+    this.#reloads.ask();
+    this.#log.info("configuration.waits", { digest: loaded.config.digest, because: `this node is ${busy}` });
+    return { ok: true, text: `this node is ${busy}: configuration ${loaded.config.digest} is taken when that is over` };
+  }
+
+  /** A bad configuration changes nothing. */
+  #takeConfiguration(): ControlAnswer {
     const refusal = this.#settings.reload();
     if (refusal !== null) {
       this.#log.error("configuration.refused", { because: refusal });

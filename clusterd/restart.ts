@@ -12,7 +12,7 @@ import { describe, run } from "./base/exec.ts";
 import { RUN } from "./base/paths.ts";
 import { monotonicNow } from "./base/time.ts";
 import type { CoreConfig } from "./core/model.ts";
-import type { State } from "./core/state.ts";
+import { underWay, type State } from "./core/state.ts";
 import type { Kept } from "./takeover/takeover.ts";
 
 /** Asks systemd or the init script for a new daemon at once (RestartForceExitStatus). */
@@ -20,16 +20,16 @@ const EXIT_RESTART = 75;
 const LAUNCHER = fileURLToPath(new URL("bin/clusterd", import.meta.url));
 const FILE = `${RUN}/restart.state`;
 /** Grows with every change of the state's shape: another version's state is not understood. */
-const SHAPE = 10;
+const SHAPE = 11;
 /** Leases are shorter in every profile; older files are of another life. */
 const LONGEST = 10_000;
 const LOADING = 30_000;
-const AT_REST = new Set(["waiting", "standby", "owner"]);
 
 /** Null when the state is left for the next daemon, else why this is no moment for a restart. */
 export function leaveForRestart(state: State): string | null {
-  const busy = state.holdings.find((holding) => !AT_REST.has(holding.role) || holding.pending !== null);
-  if (busy !== undefined) return `not now: this node is ${busy.role}; ask again when that is over`;
+  if (state.failed !== null) return `this node has failed (${state.failed}): \`clusterd stop\`, then start it from its journal`;
+  const busy = underWay(state);
+  if (busy !== null) return `not now: this node is ${busy}; ask again when that is over`;
   if (state.leaving !== null) return "this node is leaving";
   writeFileSync(FILE, encodeState(state), { mode: 0o600 });
   return null;

@@ -151,7 +151,7 @@ export const ACTIONS = {
     const { timing: { claim }, self, witness, references } = state.config;
     holding.claim = {
       startedAt: state.now, epoch: nextEpoch(self, ...knownEpochs(scene)), agreedAt: NEVER, rounds: witness || references === 0 ? [] : [state.now],
-      unanswered: 0, probeAt: state.now + 0.7 * claim,
+      unanswered: 0, answeredBy: null, probeAt: state.now + 0.7 * claim,
     };
   },
   "drop-claim": ({ holding }) => {

@@ -1,7 +1,7 @@
 // The named conditions of the transition table: one small question each.
 
 import { peerInSync } from "./beat.ts";
-import { inContact, linksOf, linkState, mayGoAlone, sameConfiguration } from "./liveness.ts";
+import { inContact, isForeign, linksOf, linkState, mayGoAlone, sameConfiguration } from "./liveness.ts";
 import { isMajority } from "./lease.ts";
 import type { IdentityRecord, Index } from "./model.ts";
 import { preferredOwner } from "./preference.ts";
@@ -19,6 +19,8 @@ function cautious({ record, pending }: Holding): IdentityRecord {
   };
 }
 
+export const FOREIGN = "the other node lives, and its clusterd speaks another version of the protocol: install the same clusterd on both";
+
 /** Why this node must not own the identity, whoever asks short of `force-own`; null = it could. */
 export function ownObstacle(state: State, identity: Index): string | null {
   const record = cautious(state.holdings[identity]);
@@ -27,6 +29,7 @@ export function ownObstacle(state: State, identity: Index): string | null {
   if (state.leaving !== null) return "this node is leaving";
   if (!state.guard.present) return `no dead-man process: ${state.guard.reason}`;
   if (sameConfiguration(state) === false) return "the configurations of the two nodes differ";
+  if (isForeign(state)) return FOREIGN;
   // Old data is what solo_boot = allow accepts; a witness knows better.
   if (record.stale && (config.witness || !mayGoAlone(state))) return "this node may lack file versions: it waits for the owner to resynchronise it";
   if (record.locked) return "the standby lock is set: `clusterd clear` removes it";
@@ -145,7 +148,7 @@ export const GUARDS = {
     const role = state.peer.beat?.identities[identity].role;
     return inContact(state) && (role === "owner" || role === "raising" || role === "acquiring" || role === "freezing");
   },
-  "peer-reachable": (state) => inContact(state),
+  "peer-reachable": (state) => inContact(state) || isForeign(state),
 } as const satisfies Record<string, Guard>;
 
 export type GuardName = keyof typeof GUARDS;

@@ -16,6 +16,9 @@ export function silence(state: State): Duration {
 
 export const isSilent = (state: State): boolean => silence(state) >= state.config.timing.deadtime;
 
+/** Heard lately in a protocol version that is not ours: alive, though silent to us. */
+export const isForeign = ({ peer, now, config: { timing } }: State): boolean => peer.foreignAt > peer.heardAt && now - peer.foreignAt < timing.deadtime + timing.claim;
+
 /** Both directions work: the peer is heard, and what it says echoes something we said within a lease's time. */
 export function inContact(state: State): boolean {
   const { peer, now, config } = state;

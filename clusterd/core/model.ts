@@ -166,6 +166,8 @@ export type CoreEvent =
   | { readonly kind: "tick"; readonly at: Instant; readonly wall: WallTime }
   /** An authenticated heartbeat. */
   | { readonly kind: "heard"; readonly at: Instant; readonly wall: WallTime; readonly link: LinkName; readonly beat: Heartbeat }
+  /** The peer has sealed a packet in a version of the protocol that is not ours: it lives, and nothing it says is understood. */
+  | { readonly kind: "foreign"; readonly at: Instant }
   /** A probe round of the reference hosts has `answered` of `of` by now; comes again when the count grows. */
   | { readonly kind: "references"; readonly at: Instant; readonly startedAt: Instant; readonly answered: number; readonly of: number }
   /** The witness has answered the question sent at `startedAt`. */
@@ -257,6 +259,7 @@ export interface Summary {
   /** Null: none is configured. `ago`: since the newest question that it answered was sent. */
   readonly witness: { readonly ago: Duration | null; readonly verdicts: readonly [WitnessVote["verdict"], WitnessVote["verdict"]] } | null;
   readonly carrier: { readonly main: boolean | null; readonly heartbeat: boolean | null; readonly redundant: boolean | null };
+  /** Of the last 24 hours. */
   readonly stalls: { readonly count: number; readonly worst: Duration };
   readonly identities: readonly [IdentitySummary, IdentitySummary];
   readonly problems: readonly string[];

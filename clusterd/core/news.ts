@@ -3,9 +3,9 @@
 // Each topic has one value at a time; a line is told when it changes, and at first only if it is worth a warning.
 
 import { peerInSync } from "./beat.ts";
-import { FAILBACK_TRIES, claimObstacle, isAway, triesSpent } from "./guards.ts";
+import { FAILBACK_TRIES, FOREIGN, claimObstacle, isAway, triesSpent } from "./guards.ts";
 import { holdsOn } from "./lease.ts";
-import { isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
+import { isForeign, isSilent, linkState, peerState, sameConfiguration } from "./liveness.ts";
 import type { Effect, Index, LinkName } from "./model.ts";
 import { roundTolerance } from "./signals.ts";
 import { NEVER, type State } from "./state.ts";
@@ -81,6 +81,18 @@ const waits = (identity: Index): Topic => ({
   line: (now) => now === "" ? null : ["alarm", `silent peer, but no takeover: ${now}`],
 });
 
+const veto = (identity: Index): Topic => ({
+  name: `veto.${identity}`, identity,
+  now: (state) => state.holdings[identity].claim?.answeredBy ?? "",
+  line: (now) => now === "" ? null : ["alarm", `no takeover: ${now} answers for its address. The other node still speaks, or a third machine has that address`],
+});
+
+const version: Topic = {
+  name: "version", identity: null,
+  now: (state) => yesOrNo(isForeign(state)),
+  line: (now) => now === "yes" ? ["alarm", FOREIGN] : ["info", "the other node is not heard in another version of the protocol any more"],
+};
+
 const failback = (identity: Index): Topic => ({
   name: `failback.${identity}`, identity,
   now: (state) => state.config.failback !== "auto" || !isAway(state, identity) ? null
@@ -105,9 +117,9 @@ const redundancy = (identity: Index): Topic => ({
 });
 
 const TOPICS: readonly Topic[] = [
-  peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), configuration, maintenance, references, witness, fence,
-  waits(0), failback(0), hold(0), redundancy(0),
-  waits(1), failback(1), hold(1), redundancy(1),
+  peer, linkTopic("private"), linkTopic("lan"), linkTopic("serial"), version, configuration, maintenance, references, witness, fence,
+  waits(0), veto(0), failback(0), hold(0), redundancy(0),
+  waits(1), veto(1), failback(1), hold(1), redundancy(1),
 ];
 
 /** No more often than every other keepalive. */

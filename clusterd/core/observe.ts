@@ -3,6 +3,7 @@
 // Heartbeats are believed from one boot of the peer at a time, in rising order of their sequence numbers. A new boot is
 // believed once it has answered one of our own recent heartbeats, so nothing recorded earlier can pass for it. No clocks.
 
+import type { Duration } from "../base/time.ts";
 import { configure, settleConfiguration } from "./configure.ts";
 import { isMajority } from "./lease.ts";
 import { isSilent, stallBetween } from "./liveness.ts";
@@ -16,22 +17,41 @@ const HANDSHAKE_LIMIT = 2_000;
 
 type Of<K extends CoreEvent["kind"]> = CoreEvent & { kind: K };
 
+/** Events that are dated where they began may come a little after a younger one. */
+const OUT_OF_ORDER: Duration = 1000;
+const HOUR: Duration = 3_600_000;
+
 /** Time has passed. A gap of more than two keepalives means that we slept: silence and claims start anew from here. */
 export function passTime(state: State, event: CoreEvent): void {
   const at = Math.max(event.at, state.now);
+  if (event.at < state.now - (TIMELY.has(event.kind) ? ROUNDING : OUT_OF_ORDER)) state.failed ??= brokenClock(state.now - event.at);
   const stall = stallBetween(state.now, at, state.config.timing.keepalive);
   state.now = at;
   if (event.kind === "tick" || event.kind === "heard" || event.kind === "start") state.wall = event.wall;
   if (stall === null) return;
   state.wokeAt = at;
-  state.stalls = { count: state.stalls.count + 1, worst: Math.max(state.stalls.worst, stall) };
+  state.stalls = withStall(state.stalls, Math.floor(at / HOUR), stall);
   for (const holding of state.holdings) if (holding.claim !== null) holding.claim = { ...holding.claim, rounds: [NEVER] };
+}
+
+/** Dated when they are handed over: nothing can have come in between. */
+const TIMELY: ReadonlySet<CoreEvent["kind"]> = new Set(["tick", "heard"]);
+/** Two processes of one clock, as after a restart, agree to less than this. */
+const ROUNDING: Duration = 5;
+/** Whoever cannot tell how much time has passed can keep no lease. */
+const brokenClock = (back: Duration): string => `the monotonic clock went back by ${Math.round(back)} ms: no lease can be kept by it`;
+
+function withStall(stalls: State["stalls"], hour: number, stall: Duration): State["stalls"] {
+  const [last] = stalls.slice(-1);
+  if (last?.hour === hour) return [...stalls.slice(0, -1), { hour, count: last.count + 1, worst: Math.max(last.worst, stall) }];
+  return [...stalls.filter((each) => each.hour > hour - 24), { hour, count: 1, worst: stall }];
 }
 
 /** Returns false when the event says nothing new (a duplicate, an unknown boot): no signal follows from it. */
 export function observe(state: State, event: CoreEvent): boolean {
   switch (event.kind) {
     case "heard": return hear(state, event.beat, event.link, event.wall);
+    case "foreign": state.peer.foreignAt = state.now; break;
     case "references": countReferences(state, event); break;
     case "witness": countWitness(state, event); break;
     case "fenced": noteFence(state, event); break;
@@ -146,7 +166,7 @@ function countProbe(holding: Holding, state: State, event: Of<"probed">): void {
   const { claim } = holding;
   if (claim === null || event.startedAt < claim.startedAt) return;
   const pause = state.config.timing.claim / 10;
-  holding.claim = { ...claim, unanswered: event.mac === null ? claim.unanswered + 1 : 0, probeAt: Math.max(state.now, event.startedAt + pause) };
+  holding.claim = { ...claim, unanswered: event.mac === null ? claim.unanswered + 1 : 0, answeredBy: event.mac, probeAt: Math.max(state.now, event.startedAt + pause) };
 }
 
 function confirm(state: State, write: number): void {

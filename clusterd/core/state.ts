@@ -1,6 +1,6 @@
 // All that the brain remembers between two events. Plain data; step() works on a copy (copyState) and returns it.
 
-import type { Instant, WallTime } from "../base/time.ts";
+import type { Duration, Instant, WallTime } from "../base/time.ts";
 import type { CoreConfig, Heartbeat, IdentityRecord, IdentitySummary, Index, LinkName, Role, WitnessVote } from "./model.ts";
 
 export const NEVER: Instant = Number.NEGATIVE_INFINITY;
@@ -20,6 +20,8 @@ export interface Peer {
   beat: Heartbeat | null;
   /** A boot that does not know us yet: it is answered, nothing it says is believed. */
   hello: { readonly boot: string; readonly seq: number } | null;
+  /** When it was last heard in another version of the protocol. */
+  foreignAt: Instant;
   /** When we sent the newest heartbeat that the peer echoed: we were heard at least until then. */
   echoedAt: Instant;
   /** It said good-bye; its silence is no death. */
@@ -39,6 +41,8 @@ export interface Claim {
   readonly rounds: readonly Instant[];
   /** ARP probes in a row that nobody answered, and the next one's time. */
   readonly unanswered: number;
+  /** The MAC that answered the last of them; null = nobody did. */
+  readonly answeredBy: string | null;
   readonly probeAt: Instant;
 }
 
@@ -108,7 +112,8 @@ export interface State {
   readonly startedAt: Instant;
   /** End of our last own stall: silence before it proves nothing. */
   wokeAt: Instant;
-  stalls: { readonly count: number; readonly worst: number };
+  /** Our own stalls of the last day, those of each hour together; oldest first. */
+  stalls: readonly { readonly hour: number; readonly count: number; readonly worst: Duration }[];
   seq: number;
   nextBeatAt: Instant;
   readonly sentAt: Instant[];
@@ -150,10 +155,10 @@ const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holdin
 
 export function initialState(config: CoreConfig, boot: string, at: Instant, wall: WallTime, records: readonly [IdentityRecord, IdentityRecord]): State {
   return {
-    config, awaited: null, boot, now: at, wall, startedAt: at, wokeAt: at, stalls: { count: 0, worst: 0 }, seq: 0, nextBeatAt: at,
+    config, awaited: null, boot, now: at, wall, startedAt: at, wokeAt: at, stalls: [], seq: 0, nextBeatAt: at,
     sentAt: Array.from({ length: SENT_REMEMBERED }, () => NEVER), write: 0,
     peer: {
-      boot: null, seq: 0, heardAt: NEVER, aliveSince: NEVER, heardWall: 0, beat: null, hello: null, echoedAt: NEVER, left: false,
+      boot: null, seq: 0, heardAt: NEVER, aliveSince: NEVER, heardWall: 0, beat: null, hello: null, foreignAt: NEVER, echoedAt: NEVER, left: false,
       links: { private: NEVER, lan: NEVER, serial: NEVER }, linkSeq: { private: 0, lan: 0, serial: 0 },
     },
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
@@ -181,6 +186,12 @@ export function copyState(state: State): State {
 export const otherOf = (index: Index): Index => (index === 0 ? 1 : 0);
 
 const AT_REST = new Set<Role>(["waiting", "standby", "failed"]);
+
+const SETTLED = new Set<Role>(["waiting", "standby", "owner", "failed"]);
+/** What this node is in the middle of with an identity; null: nothing changes hands, and nothing is being written. */
+export function underWay({ holdings }: State): Role | null {
+  return holdings.find(({ role, pending }) => !SETTLED.has(role) || pending !== null)?.role ?? null;
+}
 
 /** Is nothing up here, nor on its way? */
 const holdsNothing = ({ holdings }: State): boolean => holdings.every(({ role }) => AT_REST.has(role));

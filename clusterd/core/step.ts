@@ -47,7 +47,9 @@ export function step(before: State, event: CoreEvent): Decision {
 /** step() without the copy, for who keeps no state but the newest: the driver's every event would make 1 kB of garbage. */
 export function advance(state: State, event: CoreEvent): readonly Effect[] {
   const effects: Effect[] = [];
+  const wasWell = state.failed === null;
   passTime(state, event);
+  if (wasWell && state.failed !== null) effects.push({ kind: "tell", level: "alarm", event: "clock.broken", identity: null, because: `${state.failed}. This node lets go, and owns nothing before its daemon is started again` });
   // Before anything the event may say: what arrives after the lease's end cannot revive it.
   for (const identity of BOTH) if (TESTS["lease-over"](state, state.holdings[identity], identity)) follow(state, effects, event, identity, "lease-over");
   // The copy of a heartbeat that came over another link first changes nothing but that link's mark.

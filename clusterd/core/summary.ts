@@ -23,6 +23,8 @@ function waitsFor(state: State, identity: Index): string | null {
   if (role === "waiting")
     return state.peer.boot === null ? `to hear the peer${state.config.soloBoot === "allow" ? ", or for solo_wait and the arbiter" : ""}; \`clusterd force-own\` goes on without it` : "two-way contact with the peer";
   if (state.config.failback === "auto" && isAway(state, identity)) return `${failbackObstacle(state, identity) ?? "failback_delay"} before it goes home by itself`;
+  const answeredBy = state.holdings[identity].claim?.answeredBy ?? null;
+  if (answeredBy !== null) return `its address to fall silent: ${answeredBy} answers for it`;
   if (role === "claiming" && state.config.fence !== null && state.fence.askedAt !== NEVER && !isFenced(state)) return "the peer's power to be confirmed off; `clusterd confirm-dead` says so by hand";
   if (role === "claiming" && state.config.witness) return CLAIM_WAITS[state.holdings[identity].witness.verdict];
   if (role !== "standby") return null;
@@ -67,6 +69,11 @@ function problems(state: State): string[] {
   return [...new Set(found)];
 }
 
+function stallsOfTheDay({ stalls, now }: State): Summary["stalls"] {
+  const lately = stalls.filter(({ hour }) => hour > now / 3_600_000 - 24);
+  return { count: lately.reduce((sum, { count }) => sum + count, 0), worst: Math.max(0, ...lately.map(({ worst }) => worst)) };
+}
+
 export function summaryOf(state: State): Summary {
   const answered = referencesAnswered(state);
   return {
@@ -80,7 +87,7 @@ export function summaryOf(state: State): Summary {
     },
     witness: !state.config.witness ? null
       : { ago: ago(state, state.witness.answeredAt), verdicts: [state.holdings[0].witness.verdict, state.holdings[1].witness.verdict] },
-    carrier: { ...state.carrier }, stalls: { ...state.stalls },
+    carrier: { ...state.carrier }, stalls: stallsOfTheDay(state),
     identities: [identitySummary(state, 0), identitySummary(state, 1)],
     problems: problems(state),
   };

@@ -52,7 +52,7 @@ const HOLDER_LETS_GO = {
   "lease-over": [row("otherwise", "releasing", ["trip", "stop-services", "release", "send"],
     "the lease is over: neither peer nor arbiter has acknowledged in time", "alarm")],
   "node-failed": [row("otherwise", "releasing", ["doubt", "stop-services", "release", "send"],
-    "this node cannot write its journal any more: let the peer take over", "alarm")],
+    "this node has failed and can keep no promise any more: let the peer take over", "alarm")],
   "guard-missing": [row("otherwise", "releasing", ["doubt", "stop-services", "release", "send"],
     "the dead-man process is gone: nothing would silence us if we hung", "alarm")],
   "peer-newer": [row("otherwise", "releasing", ["adopt-lost", "stop-services", "release", "send"],

@@ -4,13 +4,14 @@
 // Not here: what a heartbeat means (core/).
 
 import type { Log } from "../base/log.ts";
-import type { WallTime } from "../base/time.ts";
+import { monotonicNow, type WallTime } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
 import type { Heartbeat, Index, LinkName, Role } from "../core/model.ts";
 import type { HeartbeatKeys } from "./key.ts";
 import type { Link, LinkEvents } from "./link.ts";
 import { createDecoder, encodeForLinks } from "./packet.ts";
 import { serialLink } from "./serial-link.ts";
+import { createStrangers } from "./strangers.ts";
 import { lanLink, privateLink } from "./udp-link.ts";
 import { addSample, createOffsetFilter, offsetOf } from "../timesync/offset.ts";
 
@@ -19,6 +20,8 @@ export interface Links {
   send(beat: Heartbeat): void;
   /** Milliseconds the peer's wall clock is ahead of ours; null = not known yet. */
   offset(): number | null;
+  /** Why the two nodes cannot understand each other on a link, and what helps. */
+  problems(): readonly string[];
   counters(): readonly { readonly link: LinkName; readonly counters: Link["counters"] }[];
   close(): Promise<void>;
 }
@@ -27,8 +30,15 @@ export interface Links {
 const MAY_BE_UP: ReadonlySet<Role> = new Set(["raising", "owner", "freezing", "releasing"]);
 const REMEMBERED = 64;
 
+export interface LinksEvents {
+  heard(link: LinkName, beat: Heartbeat, wall: WallTime): void;
+  /** The peer lives, and speaks another version. */
+  foreign(): void;
+  roleOf(identity: Index): Role;
+}
+
 export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
-  heard: (link: LinkName, beat: Heartbeat, wall: WallTime) => void, roleOf: (identity: Index) => Role): Links {
+  { heard, foreign, roleOf }: LinksEvents): Links {
   const { self, cluster } = config;
   const other: Index = self === 0 ? 1 : 0;
   const [own, peer] = [config.nodes[self], config.nodes[other]];
@@ -44,10 +54,17 @@ export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
   }
 
   const decode = createDecoder(keys, { self });
+  const addresses = [peer.heartbeat.address, peer.main.address, ...(peer.redundant.admin === null ? [] : [peer.redundant.admin.address])];
+  const strangers = createStrangers({ self, keys, peer: { name: peer.name, addresses } });
   const events = (name: LinkName): LinkEvents => ({
-    received(bytes) {
+    received(bytes, from) {
       const decoded = decode(bytes, name);
-      if (!decoded.ok) return false;
+      if (!decoded.ok) {
+        strangers.refused(name, decoded.reason, bytes, from, monotonicNow());
+        if (decoded.reason === "version") foreign();
+        return false;
+      }
+      strangers.accepted(name);
       const wall = Date.now();
       measure(decoded.beat, wall);
       heard(name, decoded.beat, wall);
@@ -76,6 +93,7 @@ export function createLinks(config: Config, keys: HeartbeatKeys, log: Log,
       encodeForLinks(beat, names, keys).forEach((bytes, index) => { links[index]?.send(bytes); });
     },
     offset: () => offsetOf(filter),
+    problems: () => strangers.problems(monotonicNow()),
     counters: () => links.map((link) => ({ link: link.name, counters: link.counters })),
     close: async () => void (await Promise.all(links.map((link) => link.close()))),
   };

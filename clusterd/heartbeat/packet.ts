@@ -1,7 +1,7 @@
 // What does a heartbeat look like on the wire, and which bytes are one?
 //
 //   0      1       2 … SIZE−33        SIZE−32 … SIZE−1
-//   0xC1   claims  the table LAYOUT   HMAC-SHA256 over everything before it
+//   0xC2   claims  the table LAYOUT   HMAC-SHA256 over everything before it
 //
 // The first byte is a magic half-byte 0xC and the protocol version. The second repeats, at a fixed place, for which
 // identities the sender is claiming, so that somebody with a packet dump and no key can see a claim. Nothing else is
@@ -15,7 +15,8 @@ import { byte, counter, epoch, hex, nullable, oneOf, pair, record, wallTime } fr
 import type { HeartbeatKeys } from "./key.ts";
 import { isSealedWith, sealed, TAG } from "./seal.ts";
 
-export const PROTOCOL_VERSION = 1;
+/** Grows with every change of the layout, however small: what a node cannot read it must know by its first byte (packet.test.ts watches it). */
+export const PROTOCOL_VERSION = 2;
 
 const MAGIC = 0xc0;
 const HEADER = 2;
@@ -112,6 +113,8 @@ function parse(bytes: Buffer, expect: { readonly self: Index }): Decoded {
   if (bytes[1] !== claims(beat)) return refused("malformed");
   return { ok: true, beat };
 }
+
+export const versionOf = (bytes: Buffer): number => bytes[0]! & 0x0f;
 
 /** For a sniffer without the key: which identities the sender of these bytes claims, or null if it is no heartbeat of this version. */
 export function claimsOnTheWire(bytes: Buffer): readonly [boolean, boolean] | null {

@@ -47,6 +47,11 @@ const VERBS: Record<string, (world: World, words: readonly string[]) => void> = 
     world.event(nodeOf(node), { kind: "guard", at: world.local(world.hosts[nodeOf(node)]), present: how === "back", reason: how === "back" ? "" : "it ended" }),
   disk: (world, [node, how]) => { world.hosts[nodeOf(node)].fsync.fails = how === "fails"; },
   ifup: (world, [node, how]) => { world.hosts[nodeOf(node)].raiseFails = how === "fails"; },
+  ifdown: (world, [node, how]) => { world.hosts[nodeOf(node)].releaseFails = how === "fails"; },
+  /** version NODE NUMBER: of the heartbeat protocol. */
+  version: (world, [node, number]) => { world.hosts[nodeOf(node)].version = Number(number); },
+  /** clock-back NODE DURATION: its monotonic clock. */
+  "clock-back": (world, [node, duration]) => { world.hosts[nodeOf(node)].missed += msOf(duration); },
   mirror: (world, [node, how]) => { world.hosts[nodeOf(node)].syncs = how !== "stops"; },
   maintenance: (world, [node, how]) => world.event(nodeOf(node), { kind: "maintenance", at: world.local(world.hosts[nodeOf(node)]), on: how === "on" }),
   forget: (world, [node]) => { world.hosts[nodeOf(node)].journal = null; },

@@ -18,6 +18,8 @@ export interface Host {
   /** S, as the guards were told when the daemon started. */
   guardTime: number;
   missed: number;
+  /** Of the heartbeat protocol: a node hears that a peer of another version lives, and understands nothing. */
+  version: number;
   wallOffset: number;
   state: State | null;
   /** What the next start will read: null with `unreadable` when it is there and cannot be trusted. */
@@ -51,7 +53,7 @@ export interface Host {
 }
 
 export const newHost = (index: Index, config: CoreConfig, rate: number): Host => ({
-  index, config, rate, guardTime: config.timing.release, missed: 0, wallOffset: 0, state: null, journal: null, unreadable: false, older: null, life: 0,
+  index, config, rate, guardTime: config.timing.release, missed: 0, version: 1, wallOffset: 0, state: null, journal: null, unreadable: false, older: null, life: 0,
   frozenUntil: 0, machineFrozen: false, backlog: [], wakeAt: Infinity, up: [null, null], services: [false, false], lineFreeAt: 0,
   fsync: { delay: 0.3, fails: false, lies: false, freeAt: 0 }, raiseDelay: 2, raiseFails: false, releaseFails: false,
   serviceDelay: 20, serviceFails: false, passDelay: 50, passFails: false, syncs: true,

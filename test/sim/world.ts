@@ -71,6 +71,8 @@ export class World {
   readonly hosts: [Host, Host];
   readonly net: Net = newNet();
   readonly witness = new VirtualWitness();
+  /** The MAC of a third machine that has the identities' addresses, and answers every probe. */
+  foreign: string | null = null;
   /** Called after everything that happens. */
   onEvent: (() => void) | null = null;
   watcher: Watcher = {};
@@ -300,8 +302,8 @@ export class World {
         const startedAt = at();
         const { identity, timeout } = effect;
         const reachable = this.net.loss.lan[host.index] < 1 && this.net.loss.lan[otherOf(host.index)] < 1;
-        const answers = reachable && this.speaks(otherOf(host.index), identity);
-        this.#later(host, answers ? 2 * this.net.delay : timeout, () => ({ kind: "probed", at: at(), identity, startedAt, mac: answers ? "02:00:5e:50:00:01" : null }));
+        const mac = this.foreign ?? (reachable && this.speaks(otherOf(host.index), identity) ? "02:00:5e:50:00:01" : null);
+        this.#later(host, mac !== null ? 2 * this.net.delay : timeout, () => ({ kind: "probed", at: at(), identity, startedAt, mac }));
         return;
       }
       case "raise": return this.#raise(host, effect);
@@ -446,6 +448,7 @@ export class World {
   /** A packet has come to the end of its way. */
   arrive({ to, link, beat, sentAt }: Packet): void {
     if (to.state === null || to.machineFrozen) return;
+    if (to.version !== this.hosts[otherOf(to.index)].version) return this.#deliver(to, { kind: "foreign", at: this.local(to) });
     this.watcher.arrives?.(to, beat, sentAt);
     this.#deliver(to, { kind: "heard", at: this.local(to), wall: this.now + to.wallOffset, link, beat });
   }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, hash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ROLES, type Index, type LinkName } from "../../../clusterd/core/model.ts";
 import { deriveKeys } from "../../../clusterd/heartbeat/key.ts";
-import { claimsOnTheWire, createDecoder, decodeHeartbeat, encodeForLinks, encodeHeartbeat, PACKET_SIZE } from "../../../clusterd/heartbeat/packet.ts";
+import { claimsOnTheWire, createDecoder, decodeHeartbeat, encodeForLinks, encodeHeartbeat, PACKET_SIZE, PROTOCOL_VERSION } from "../../../clusterd/heartbeat/packet.ts";
 import { heartbeat, heartbeats, identityBeat } from "./beats.ts";
 
 const secret = Buffer.alloc(32, 7);
@@ -68,10 +68,26 @@ test("refuses a packet made with another secret", () =>
 test("says that an authentic packet is of another version, whatever its size", () => {
   for (const size of [60, PACKET_SIZE, 512]) {
     const bytes = Buffer.alloc(size);
-    bytes[0] = 0xc2;
+    bytes[0] = 0xc0 | PROTOCOL_VERSION - 1;
     assert.equal(reasonFor(signedAgain(bytes)), "version", `${size} bytes`);
     assert.equal(reasonFor(bytes), "authentication", "but believes nothing without the key");
   }
+});
+
+/** Of each version, what its layout makes of some heartbeats in which every field and flag is used. */
+const LAYOUTS: Readonly<Record<number, string>> = { 2: "0000916d44236680" };
+
+test("the layout of this version is what it was: whoever changes it gives it a new number, or the two nodes of an upgrade would misread each other", () => {
+  const flags = ["stale", "locked", "promised", "standing", "inSync", "held", "moved", "offers"] as const;
+  const none = Object.fromEntries(flags.map((flag) => [flag, false]));
+  const beats = [
+    ...ROLES.map((role) => heartbeat({ identities: [identityBeat({ role }), identityBeat({ owner: null })] })),
+    ...flags.map((flag) => heartbeat({ identities: [identityBeat({ ...none, [flag]: true }), identityBeat(none)] })),
+    ...(["leaving", "maintenance", "mainCarrier", "redundantCarrier"] as const).map((flag) => heartbeat({ leaving: false, maintenance: false, mainCarrier: false, redundantCarrier: false, [flag]: true })),
+    heartbeat({ echo: null, hello: { boot: "0f".repeat(16), seq: 2 ** 40 }, references: 255, sender: 0 }),
+  ];
+  const written = beats.map((beat) => encodeHeartbeat(beat, "lan", keys).subarray(2, -32).toString("hex")).join("\n");
+  assert.equal(hash("sha256", written).slice(0, 16), LAYOUTS[PROTOCOL_VERSION]);
 });
 
 test("refuses a packet whose sender is not the one of its key", () => {
@@ -121,7 +137,7 @@ test("a random body with a valid HMAC never throws, and what is accepted has onl
     return bytes;
   });
   fc.assert(fc.property(fc.oneof(body, mutation), (bytes) => {
-    const signed = signedAgain(Buffer.concat([Buffer.of(0xc1), bytes.subarray(1)]));
+    const signed = signedAgain(Buffer.concat([Buffer.of(0xc0 | PROTOCOL_VERSION), bytes.subarray(1)]));
     const decoded = decodeHeartbeat(signed, "lan", keys, { self: 1 });
     if (decoded.ok) assert.deepEqual(encodeHeartbeat(decoded.beat, "lan", keys), signed);
   }), { numRuns: 1500 });

@@ -103,7 +103,7 @@ const pending: Field<Exclude<Holding["pending"], null>> = {
 };
 
 const claim = struct<Claim>({
-  startedAt: lately, epoch: small, agreedAt: lately, rounds: list(lately), unanswered: small, probeAt: lately,
+  startedAt: lately, epoch: small, agreedAt: lately, rounds: list(lately), unanswered: small, answeredBy: gone<string | null>(null), probeAt: lately,
 });
 const handover = struct<Handover>({ startedAt: gone(0), planned: flag, command: gone<number | null>(null), automatic: gone(false), offer: small, letGoAt: lately });
 const claimHeard = struct<Exclude<Holding["claimHeard"], null>>({ askedAt: nullable(lately), yieldAt: lately, complete: flag });
@@ -132,7 +132,7 @@ function peer(self: Index): Field<Peer> {
   const heard = nullable(mark(from));
   const rest = struct<Peer>({
     boot: gone<string | null>(null), seq: gone(0), heardAt: moment(52 * TICK), aliveSince: lately, heardWall: gone(0), beat: nullable(HEARTBEATS[from]), hello: nullable(mark(from)), linkSeq: { write: () => {}, read: () => ({ private: 0, lan: 0, serial: 0 }) },
-    echoedAt: moment(27 * TICK), left: flag,
+    foreignAt: gone(NEVER), echoedAt: moment(27 * TICK), left: flag,
     links: { write: () => {}, read: () => ({ private: NEVER, lan: NEVER, serial: NEVER }) },
   });
   return {
@@ -166,7 +166,7 @@ function stateField(self: Index): Field<State> {
   const newest = (tape: Tape): Mark => tape.marks[self].at(-1) as Mark;
   const rest = struct<State>({
     config: config(self), awaited: gone<CoreConfig | null>(null), boot: { write: () => {}, read: (tape) => newest(tape).boot }, now: alone, wall: gone(0), startedAt: lately, wokeAt: lately,
-    stalls: gone({ count: 0, worst: 0 }), seq: { write: () => {}, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
+    stalls: gone<State["stalls"]>([]), seq: { write: () => {}, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
     sentAt: sentMoments(self), write: { write: () => {}, read: (tape) => tape.write }, peer: peer(self),
     references: struct({ askedAt: lately, agreedAt: alone, startedAt: lately, answered: small }),
     fence: gone({ askedAt: NEVER, endedAt: NEVER, failedAt: NEVER, offAt: NEVER, said: "" }),
