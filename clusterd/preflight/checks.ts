@@ -138,7 +138,7 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
     if (status === null) return [];
     if (status.core.witness === null) return [skip("none is configured")];
     const { ago } = status.core.witness;
-    if (ago !== null && ago <= Math.max(WITNESS_ASKED, 2 * timing.lease)) return [ok("it answers")];
+    if (ago !== null && ago <= Math.max(WITNESS_ASKED, 2 * timing.lease)) return [ok("it answers. See for yourself that it shares neither power nor switch with one node alone")];
     return [fail(ago === null ? "it has not answered yet" : `its last answer was ${formatDuration(Math.round(ago))} ago`, `on the witness (${witness?.address}, port ${witness?.port}/udp) \`systemctl status clusterd-witness@…\`; the same witness.key on all three`)];
   } },
   { check: "fence", each: ({ fence }) => fence == null ? [skip("none is configured")] : fence.problem === null ? [ok("reads the other node's power as on")]
@@ -152,8 +152,8 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
     ...status.core.problems.map((problem) => warn(problem, "`clusterd status` and `clusterd history` say since when and why")),
     ...status.core.identities.filter(({ stale }) => stale).map(({ identity }) => warn(`is stale for ${status.nodes[identity]}`, "the owner resynchronises it; `mirror status` on the owner")),
   ], "nothing is wrong") },
-  { check: "stalls", each: ({ status }, _node, config) => status === null ? [] : status.core.stalls.worst < config.cluster.timing.deadtime ? [ok(`the worst was ${formatDuration(Math.round(status.core.stalls.worst))}`)]
-    : [warn(`this node has stalled for ${formatDuration(Math.round(status.core.stalls.worst))}, longer than deadtime`, "a slower profile, or more processor for this machine")] },
+  { check: "stalls", each: ({ status }, _node, config) => status === null ? [] : status.core.stalls.worst < config.cluster.timing.deadtime ? [ok(`the worst of the last day was ${formatDuration(Math.round(status.core.stalls.worst))}`)]
+    : [warn(`this node has stalled for ${formatDuration(Math.round(status.core.stalls.worst))} within the last day, longer than deadtime`, "a slower profile, or more processor for this machine")] },
 
   { check: "clocks agree", both: (own, _peer, config) => {
     const { offsetLimit } = config.cluster;

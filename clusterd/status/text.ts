@@ -82,7 +82,7 @@ function nodeText(status: NodeStatus, options: TextOptions, paint: Paint): strin
     ...(core.witness === null ? [] : [["witness", witnessText(core.witness)] as const]),
     ["offset", status.offset === null ? "not known yet" : `${peer}'s clock is ${signed(status.offset)}`],
     ...(status.clock === null ? [] : [["clock", `${status.clock.disciplined ? "disciplined" : "NOT DISCIPLINED"}: ${status.clock.detail} (${past(options.now - status.clock.checked)})`] as const]),
-    ["guards", `dead-man ${guards.deadman ? "stands by" : "MISSING"}; kernel lease ${guards.kernelLease ? "on" : "off"}${guards.watchdog === null ? "" : `; watchdog ${guards.watchdog ? "armed" : "NOT HELD"}`}${core.stalls.count === 0 ? "" : `; stalled ${core.stalls.count} times, at worst ${formatDuration(core.stalls.worst)}`}`],
+    ["guards", `dead-man ${guards.deadman ? "stands by" : "MISSING"}; kernel lease ${guards.kernelLease ? "on" : "off"}${guards.watchdog === null ? "" : `; watchdog ${guards.watchdog ? "armed" : "NOT HELD"}`}${core.stalls.count === 0 ? "" : `; stalled ${core.stalls.count} times in a day, at worst ${formatDuration(core.stalls.worst)}`}`],
     ...(status.maintenance == null ? [] : [["maintenance", maintenanceText(status.maintenance, options.now)] as const]),
     ["settings", `digest ${configuration.digest.slice(0, 8)}, loaded ${past(options.now - configuration.loaded)}${core.peer.sameConfiguration === false ? `, NOT those of ${peer}` : ""}`],
     ...core.identities.map((identity) => [nodes[identity.identity], roleText(identity)] as const),

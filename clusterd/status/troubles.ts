@@ -22,6 +22,7 @@ export function troublesOf({ node, nodes, core, configuration, jobs, maintenance
   const pushed = jobs.filter(({ identity }) => holds(core, nodes, identity));
   return [
     ...when(references.of > 0 && !references.majority, "references", `${node}: ${references.answered} of ${references.of} reference hosts answer`),
+    ...when(references.majority && references.answered < references.of, "reference", `${node}: only ${references.answered} of ${references.of} reference hosts answer: one that is retired still counts, so name another in \`references\``),
     ...when(witness !== null && (witness.ago === null || witness.ago > WITNESS_SILENT), "witness", `${node}: the witness does not answer`),
     ...(maintenance == null ? [] : [{ key: "maintenance", text: `${node}: in maintenance ${maintenanceText(maintenance, wall)}` }]),
     ...when(configuration.problem !== null, "configuration", `${node}: the new configuration was refused`),

@@ -1,8 +1,8 @@
-import { MIRROR, MIRROR_PURE, NETWORK, PACKET, row, SERVICES, sim, thief, UDP, unit } from "./refs.ts";
+import { MIRROR, MIRROR_PURE, named, NETWORK, PACKET, row, SERVICES, sim, thief, UDP, unit } from "./refs.ts";
 
 export const ATTACK = [
   row("X1", "Heartbeats without the key, with another, of another cluster: dropped before they are parsed", [unit(PACKET, "refuses a packet made with another secret"), unit(PACKET, "refuses a packet of another cluster with the same secret"), unit(UDP, "strangers are counted and change nothing"), unit("fuzz/fuzz.test.ts", "a hundred thousand heartbeats forged without the key: none is accepted")]),
-  row("X2", "The two nodes have different keys: they never hear each other, and are told to agree", [unit(PACKET, "refuses a packet made with another secret"), unit("clusterd/install/keys.test.ts", "two nodes with a secret each are told to agree, on one of them")], "in the lab"),
+  row("X2", "The two nodes have different keys: they never hear each other, and are told to agree", [unit(PACKET, "refuses a packet made with another secret"), unit("clusterd/install/keys.test.ts", "two nodes with a secret each are told to agree, on one of them"), named("another secret, as after keys were changed on one node only"), unit("clusterd/heartbeat/strangers.test.ts", "over real sockets: a peer of another version is known to live, one with another key is named, and neither is heard")]),
   row("X3", "Recorded traffic, of any age, boot, direction or link: never fresh", [unit("clusterd/core/links.test.ts", "a heartbeat recorded on a link and played again does not make the link look alive"), unit(PACKET, "refuses a packet of another link"), unit(PACKET, "refuses a packet that is reflected to its sender"), sim("duplicate")]),
   row("X4", "Held back and delivered later within one boot: no lease grows past D from its question", [sim("delay"), sim("clog")]),
   row("X5", "A flood of junk: no takeover, heartbeats pass", [unit(UDP, "strangers are counted and change nothing")]),
@@ -20,7 +20,7 @@ export const ATTACK = [
   row("X17", "Secrets in logs, memory dumps, process lists, status", [unit(SERVICES, "programs get a clean environment and no secrets"), unit("clusterd/install/keys.test.ts", "a bundle is a file for root alone, and never written over another")], "a planted secret looked for everywhere"),
   row("X18", "A hostile environment for the helpers: cleaned", [unit(SERVICES, "programs get a clean environment and no secrets")]),
   row("X19", "The helpers are fed any bytes: nothing but their own words does anything", [unit("fuzz/fuzz.test.ts", "so is what was made of them")]),
-  row("X20", "A dependency is swapped, or brings an install script", []),
-  row("X21", "Keys are changed while one node is down", []),
+  row("X20", "A dependency is swapped, or brings an install script", [unit("dependencies.test.ts", "what we ask for is one exact version each, and the lock has just that"), unit("dependencies.test.ts", "each package is told by its hash, comes from the registry, and is what is installed"), unit("dependencies.test.ts", "nothing runs when packages are installed, and whatever would is known by name")]),
+  row("X21", "Keys are changed while one node is down", [named("another secret, as after keys were changed on one node only"), unit("clusterd/install/keys.test.ts", "two nodes with a secret each are told to agree, on one of them")]),
   row("X22", "The peer's host key changes: no question, no mirroring", [unit("clusterd/status/peer.test.ts", "another machine at that address is refused, and hears no question")]),
 ];

@@ -1,13 +1,13 @@
-import { row, sim, story, unit } from "./refs.ts";
+import { JOURNAL, LONG, NETWORK, row, sim, story, unit } from "./refs.ts";
 
 export const CLOCK = [
   row("C1", "The wall clock steps, by a second or by years, again and again: no decision changes", [sim("wallClock"), unit("clusterd/timesync/offset.test.ts", "an exchange in whose middle our clock was set back says nothing, and what was known is void")], "in the lab, whose nodes share one wall clock"),
   row("C2", "The clocks' rates differ by up to ρ: the rules hold", [unit("sim/sim.test.ts", "episodes of about eight overlapping faults break no rule"), unit("clusterd/arbiter/witness-rules.test.ts", "a claimer gets the vote only when the owner's lease, with drift, has run out here")]),
-  row("C3", "The rates differ by more than ρ: outside the promise, counted and reported as such", [unit("sim/sim.test.ts", "outside the promised assumptions rules do break, and are marked so: the checkers can see")], "noticing it in the daemon"),
-  row("C4", "The machine is suspended: the lease is over", [], "the dead-man compares boot time and monotonic time; needs a machine that can be suspended"),
+  row("C3", "The rates differ by more than ρ: outside the promise, counted and reported as such", [unit("sim/sim.test.ts", "outside the promised assumptions rules do break, and are marked so: the checkers can see"), unit("clusterd/timesync/offset.test.ts", "clocks whose rates differ by more than 1 %, outside what leases allow for, are noticed by their offset within two minutes")]),
+  row("C4", "The machine is suspended: the lease is over", [unit("clusterd/takeover/dead-man-clock.test.ts", "the machine was suspended, for a second or an hour: its leases are over when it wakes"), unit(NETWORK, "a machine that was suspended has lost its lease: the link goes down, and the core hears that it must let go")], "a machine that really sleeps"),
   row("C5", "A machine freezes around any step of a takeover: any overlap ends within the lease after the thaw", [sim("machine"), story("frozen")]),
-  row("C6", "Counters and times reach 2^31, 2^32 or 2^53: nothing happens", []),
-  row("C7", "Weeks and months without a restart", []),
-  row("C8", "Leap second, summer time, another time zone: only what the log says", [unit("mirror/history.test.ts", "a moment as a person writes it")], "the daemon's log"),
-  row("C9", "The monotonic clock goes back, as on a broken virtual machine", []),
+  row("C6", "Counters and times reach 2^31, 2^32 or 2^53: nothing happens", [unit(LONG, "monotonic time passes 2^"), unit(LONG, "epochs pass 2^"), unit(LONG, "sequence and write numbers pass 2^"), unit(JOURNAL, "counters far beyond 2^32 go on in their order; what is no safe number is not taken for one"), unit("clusterd/takeover/dead-man-clock.test.ts", "up for longer than 2^31 or 2^32 ms, or for 2^31 s: leases end at their moment")]),
+  row("C7", "Weeks and months without a restart", [unit(LONG, "two days with a move each hour and a crash each sixth: epochs count the changes, and neither state nor journal grows"), unit(LONG, "monotonic time passes 2^")]),
+  row("C8", "Leap second, summer time, another time zone: only what the log says", [unit("mirror/history.test.ts", "a moment as a person writes it"), unit("clusterd/base/log.test.ts", "summer time, time zones and leap seconds change no line: moments are in UTC, and their order is that of the text")]),
+  row("C9", "The monotonic clock goes back, as on a broken virtual machine", [unit(LONG, "a clock that goes back by more than rounding ends every promise; late-dated events do not"), story("clock-back")]),
 ];

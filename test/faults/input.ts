@@ -1,4 +1,4 @@
-import { CONFIG, MIRROR, PACKET, refused, row, SERVICES, unit } from "./refs.ts";
+import { CONFIG, MIRROR, PACKET, refused, row, SERVICES, sim, unit } from "./refs.ts";
 
 export const INPUT = [
   row("B1", "Configuration empty, binary, huge, nested, with duplicates, a byte order mark, CR LF, NUL: an answer with file and line, quickly", [unit("clusterd/config/fuzz.test.ts", "whatever bytes a file holds, the loader answers"), unit("clusterd/config/fuzz.test.ts", "the largest files end in seconds, whatever they repeat"), unit(CONFIG, "what is no text is refused with its reason, quickly"), refused("duplicates")]),
@@ -8,7 +8,7 @@ export const INPUT = [
   row("B5", "The boot process would raise the identity too: found by preflight", [unit("clusterd/preflight/preflight.test.ts", "the system's network files are searched for identities, not for words that only look like them")]),
   row("B6", "The two nodes' configurations differ: no takeover and no mirroring until they agree", [unit(MIRROR, "not with clocks apart or different configurations"), unit(CONFIG, "the digest is of values: comments, order and written-out defaults do not change it, a value does")]),
   row("B7", "A reload of a bad file: the old configuration stays, and it is said why", [unit("lab/systemd/install.test.ts", "`systemctl reload` with a bad file keeps the old configuration and says why"), unit("lab/systemd/init-script.test.ts", "reload takes a sound file and refuses a bad one")]),
-  row("B8", "A reload in the middle of a takeover or handover: it waits", []),
+  row("B8", "A reload in the middle of a takeover or handover: it waits", [unit("clusterd/postponed.test.ts", "a takeover is under way from its claim to the raised identity, a handover from its freeze until the peer owns"), unit("clusterd/postponed.test.ts", "what is asked for meanwhile is done once, when it is over, and not before"), sim("reload")]),
   row("B9", "No, one or two reference hosts, one twice, one of the pair's own addresses: refused or said", [refused("references-inside"), refused("gateway-is-a-node"), refused("policy-safety"), unit("clusterd/preflight/preflight.test.ts", "reference hosts: too few, none, named twice, or the pair's own")]),
   row("B10", "Trees inside one another, /, with the journal or the kept versions in them: refused", [refused("trees"), refused("description")]),
   row("B11", "Paths and names with spaces, quotes, newlines, globs, dashes or bytes that are no text: they work or are refused; no shell sees them", [unit(MIRROR, "a tree of a thousand files with hard links, ACLs, attributes, odd names and a hole arrives identical"), unit(CONFIG, "paths keep every character: # and ; and = and quotes and spaces"), unit("clusterd/base/exec.test.ts", "words are words: nothing passes through a shell")]),

@@ -17,7 +17,7 @@ export const MIRROR_CASES = [
   row("M12", "A mass renaming, as by a ransom program: stops and asks", [unit(MIRROR, "more deletions than allowed delete nothing until exactly these are approved, once")]),
   row("M13", "The owner writes hard while the other is brought up to date: it comes to an end, or nothing moves", [story("failback-auto-stops"), chaos("power-cut")]),
   row("M14", "The last pass of a handover fails: services start again where they were", [unit("clusterd/core/failback.test.ts", "a last mirror pass that fails is a try: after two the services are left alone, and it is said"), sim("services")]),
-  row("M15", "Size and time equal, content different", [unit(MIRROR, "two writes of equal length within one second both arrive")], "an audit by checksum"),
+  row("M15", "Size and time equal, content different", [unit(MIRROR, "two writes of equal length within one second both arrive"), unit("mirror/scrub.test.ts", "what no run finds is found and reported, and nothing is changed; people are told"), unit("mirror/scrub.test.ts", "--repair sends this node's copy, and what it replaces is kept")]),
   row("M16", "Pruning beside a run: never the newest, never an open one", [unit("mirror/history.test.ts", "what may go: by age, number and size, oldest first; never the newest, never an unconfirmed recovery's")]),
   row("M17", "A handover is cut at any step, by any blow: one owner, no version lost", [sim("cutHandover"), story("offered-and-crashed"), story("offer-to-former-life")]),
   row("M18", "The owner dies while the returned node is brought up to date: that one stays stale and asks", [story("alone-at-boot"), sim("crash"), chaos("power-cut")]),

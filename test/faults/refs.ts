@@ -36,6 +36,10 @@ export const lab = (what: string): Ref => ({ file: "test/lab/faults.ts", holds: 
 /** A fault of the chaos lab. Those that name a case there need not be named here. */
 export const chaos = (fault: string): Ref => ({ file: "test/lab/chaos/faults.ts", holds: `"${fault}": {`, runner: "npm run chaos", named: fault });
 
+/** What is told when a link brings nothing but packets that are no heartbeats of the peer. */
+export const named = (what: string): Ref => ({ file: "test/clusterd/heartbeat/strangers.test.ts", holds: `["${what}"`, runner: "test/clusterd/heartbeat/strangers.test.ts", named: `${what}: ` });
+
+export const LONG = "clusterd/core/long.test.ts";
 export const MIRROR = "mirror/pair.test.ts";
 export const MIRROR_PURE = "mirror/pure.test.ts";
 export const NETWORK = "clusterd/takeover/network.test.ts";

@@ -39,6 +39,22 @@ test("one line a record: time, level, event, fields, the reason last and in quot
   assert.match(lines[0] ?? "", /^\d{4}-\d\d-\d\dT[\d:.]+Z warn takeover\.started identity=serv1 epoch=18 because="silent for 300 ms"$/);
 });
 
+test("summer time, time zones and leap seconds change no line: moments are in UTC, and their order is that of the text", async (t) => {
+  const zone = process.env["TZ"];
+  t.after(() => { if (zone === undefined) delete process.env["TZ"]; else process.env["TZ"] = zone; });
+  // The hour that Berlin has twice, before and after; and the second after a leap second.
+  const moments = [Date.UTC(2026, 9, 25, 0, 30), Date.UTC(2026, 9, 25, 1, 30), Date.UTC(2026, 9, 25, 2, 30), Date.UTC(2027, 0, 1)];
+  t.mock.timers.enable({ apis: ["Date"] });
+  const lines: string[] = [];
+  for (const [at, moment] of moments.entries()) {
+    process.env["TZ"] = ["Europe/Berlin", "America/St_Johns", "Pacific/Kiritimati", "UTC"][at];
+    t.mock.timers.setTime(moment);
+    lines.push(...await inJournal(undefined, () => written({}, (log) => log.info("x", {}))));
+  }
+  assert.deepEqual(lines.map((line) => line.split(" ")[0]), ["2026-10-25T00:30:00.000Z", "2026-10-25T01:30:00.000Z", "2026-10-25T02:30:00.000Z", "2027-01-01T00:00:00.000Z"]);
+  assert.deepEqual(lines.toSorted(), lines);
+});
+
 test("no field can begin a line, colour a terminal or forge another field", () => {
   const line = toLine("T", "info", "e", { a: "x\ny\r\x1b[31m\x7f\x9b\u2028z", b: "c d=e", c: "", d: ["f", "g"], e: null, f: undefined, because: "\"quoted\"" });
   assert.equal(line, String.raw`T info e a="x\ny\r\u001b[31m\u007f\u009b\u2028z" b="c d=e" c="" d="f g" e=null because="\"quoted\""`);

@@ -36,10 +36,8 @@ test("the command gets its own words, then event, what it is about and why; no s
 test("notices arrive one at a time and in order, and telling returns at once", async (t) => {
   const { program, told, log } = scene(t, `sleep 0.05; ${WRITE}`);
   const notifier = createNotifier([program], log);
-  const started = performance.now();
   for (const event of ["one", "two", "three"]) notifier.tell({ event, about: "-", because: "" });
-  assert.ok(performance.now() - started < 40, "nobody waits");
-  assert.deepEqual(told(), []);
+  assert.deepEqual(told(), [], "nobody waits");
   await notifier.idle();
   assert.deepEqual(told(), ["<one><-><>", "<two><-><>", "<three><-><>"]);
 });

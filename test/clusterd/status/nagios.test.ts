@@ -23,6 +23,7 @@ test("what makes it a warning, and what is critical", () => {
     ["peer cannot be asked", nagios(view(status(0)), { node: "serv2", unreachable: "no sshd" }), 1, /WARNING - serv2 cannot be asked/],
     ["peer dead, its identity here", nagios(view(status(0, { core: summary(0, { peer: { state: "silent", heardAgo: 9e5, sameConfiguration: null, maintenance: false }, problems: ["the peer is silent"], identities: [identity(0, 0), identity(1, 0, { role: "owner", owner: 0 })] }) })), null), 1, /WARNING - .*the peer is silent/],
     ["peer silent, its identity nowhere", nagios(view(status(0, { core: summary(0, { peer: { state: "silent", heardAgo: 9e5, sameConfiguration: null, maintenance: false }, problems: ["the peer is silent"] }) })), null), 2, /CRITICAL - nobody holds serv2/],
+    ["a reference host that is away", both(status(0, { core: summary(0, { references: { answered: 2, of: 3, majority: true, ago: 100 } }) })), 1, /WARNING - serv1: only 2 of 3 reference hosts answer.* name another/],
     ["no majority", both(status(0, { core: summary(0, { references: { answered: 1, of: 3, majority: false, ago: 100 } }) })), 1, /WARNING - serv1: 1 of 3 reference hosts answer/],
     ["a service passes its checks", both(status(0, { checks: [checked()] })), 0, /OK/],
     ["a service fails its checks", both(status(0, { checks: [checked({ checks: [{ check: "tcp 10.0.0.1:25", state: "failing", ok: false, row: 3, said: "nobody listens there" }] })] })), 2, /CRITICAL - serv1: www fails its checks: nobody listens there/],

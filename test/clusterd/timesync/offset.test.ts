@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { offsetProblem } from "../../../clusterd/timesync/peer-offset.ts";
 import { addSample, createOffsetFilter, offsetOf, offsetSample, type FourTimes, type OffsetFilter } from "../../../clusterd/timesync/offset.ts";
 
 /** One exchange with a clock that is `ahead`, `out` and `back` on the way, `held` by the peer. */
@@ -30,6 +31,20 @@ test("forgets after its size, so that drift is followed", () => {
   const drifting = Array.from({ length: 40 }, (_, i) => exchange(100 + i, 1, 1 + i / 10));
   const offset = offsetOf(filled(...drifting))!;
   assert.ok(offset > 130, `${offset}`);
+});
+
+test("clocks whose rates differ by more than 1 %, outside what leases allow for, are noticed by their offset within two minutes", () => {
+  for (const rate of [1.012, 0.988]) {
+    let filter = createOffsetFilter();
+    let noticed: number | null = null;
+    for (let at = 0; at < 120_000 && noticed === null; at += 50) {
+      const ahead = at * (rate - 1);
+      filter = addSample(filter, exchange(ahead, 0.2, 0.3, 1_000_000 + at));
+      assert.ok(Math.abs((offsetOf(filter) ?? 0) - ahead) < 10, "the offset follows");
+      if (offsetProblem(offsetOf(filter), 1000) !== null) noticed = at;
+    }
+    assert.ok(noticed !== null && noticed > 80_000, `${noticed}`);
+  }
 });
 
 test("a clock that was set is believed at once", () => {
