@@ -3,7 +3,8 @@
 // Questions leave only from a NIC in an allowed state (`voice`): never with the MAC of an identity that is not owned.
 // A question that cannot be asked is never taken for silence: a probe without a NIC counts as answered.
 
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { startHelper } from "../base/helper.ts";
 import { BlockList, isIPv6 } from "node:net";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
 import type { Config } from "../config/config.ts";
@@ -48,7 +49,7 @@ export function createEye(config: Config, voice: () => Voice | null, ownMacHeard
   const tell = (line: string): void => { child?.stdin.write(`${line}\n`); };
 
   function launch(): void {
-    const started = spawn("perl", [`${SCRIPTS}/lan-eye`], { stdio: "pipe" });
+    const started = startHelper("perl", [`${SCRIPTS}/lan-eye`]);
     child = started;
     let rest = "";
     let complaint = "";

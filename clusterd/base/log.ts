@@ -57,8 +57,10 @@ export function createLog({ json = false, level = "info", fd = 1 }: LogOptions =
   // Loading it takes 30 ms, which would come out of the lease of a daemon that is restarted for an upgrade: until then, lines go the short way.
   let logger: Logger | null = null;
   setTimeout(() => {
-    const createLogger = createRequire(import.meta.url)("winston/lib/winston/create-logger") as CreateLogger;
-    logger = createLogger({ levels: { ...LEVELS }, level, transports: [lines.transport() as never], format: { transform } as never });
+    try {
+      const createLogger = createRequire(import.meta.url)("winston/lib/winston/create-logger") as CreateLogger;
+      logger = createLogger({ levels: { ...LEVELS }, level, transports: [lines.transport() as never], format: { transform } as never });
+    } catch { /* no file descriptor is left to load it: lines go on as they do */ }
   }, LOAD_AFTER).unref();
   const say = (of: Level, event: string, fields: Fields = {}): void => {
     // winston leaves the level to its own transports.

@@ -3,7 +3,8 @@
 // The process is there only while something that is held here has checks. What is held is looked at every two seconds and with
 // each answer, which is all that a daemon with checks does more; without any it does nothing.
 
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { startHelper } from "../base/helper.ts";
 import { fileURLToPath } from "node:url";
 import { asOrdinary } from "../base/exec.ts";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
@@ -91,7 +92,7 @@ export function createChecks(initial: Config, rim: ChecksRim): Checks {
 
   function launch(): ChildProcessWithoutNullStreams {
     const [program = "", ...words] = asOrdinary([RUN_NODE, "--max-semi-space-size=1", "--single-threaded", PROBER]);
-    const started = spawn(program, words, { stdio: "pipe", cwd: "/" });
+    const started = startHelper(program, words, { cwd: "/" });
     let [rest, complaint] = ["", ""];
     started.stdout.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n");
@@ -100,13 +101,14 @@ export function createChecks(initial: Config, rim: ChecksRim): Checks {
     });
     started.stderr.setEncoding("utf8").on("data", (text: string) => { complaint = (complaint + text).slice(-500); });
     started.stdin.on("error", () => { /* its end is told by "close" */ });
-    started.on("error", (error) => { complaint = error.message; });
-    started.on("close", () => {
+    const gone = (): void => {
       if (prober !== started) return;
       prober = null;
       startAfter = monotonicNow() + RESTART_PAUSE;
       rim.warn(`the process that asks services has ended, and is started again: ${complaint.trim() || "it said nothing"}`);
-    });
+    };
+    started.on("error", (error) => { complaint = error.message; gone(); });
+    started.on("close", gone);
     return started;
   }
 

@@ -4,7 +4,8 @@
 // `ip monitor` says that something changed; what it is now is asked of the waiting ip, the one source. A poll every
 // two seconds covers a monitor that died. A NIC that we are changing ourselves is not judged until that is done.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { startHelper } from "../base/helper.ts";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
 import { readState, SHOW_ALL, type NicState } from "./nic-state.ts";
 import type { WaitingIp } from "./waiting-ip.ts";
@@ -46,7 +47,7 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
   }
 
   function listen(): void {
-    const started = spawn("ip", ["-o", "monitor", "link", "address"], { stdio: ["ignore", "pipe", "ignore"] });
+    const started = startHelper("ip", ["-o", "monitor", "link", "address"]);
     monitor = started;
     started.stdout.setEncoding("utf8").on("data", (text: string) => {
       if (text.split("\n").some((line) => line !== "" && !ADDRESS_CAME.test(line))) void look();

@@ -3,8 +3,9 @@
 // A dead-man that leaves two pings in a row unanswered is as good as dead and is replaced. Leases told before are told
 // again to the new one.
 
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { startHelper } from "../base/helper.ts";
 import { RUN } from "../base/paths.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import { SCRIPTS } from "./scripts.ts";
@@ -64,7 +65,7 @@ export function createDeadMan(events: DeadManEvents, watchdog: string | null = n
   const tell = (line: string): void => { child?.stdin.write(`${line}\n`); };
 
   function launch(): void {
-    const started = spawn("perl", [`${SCRIPTS}/deadman`, ...(watchdog === null ? [] : [`--watchdog=${watchdog}`])], { stdio: "pipe" });
+    const started = startHelper("perl", [`${SCRIPTS}/deadman`, ...(watchdog === null ? [] : [`--watchdog=${watchdog}`])]);
     child = started;
     rememberPid(started.pid);
     let rest = "";

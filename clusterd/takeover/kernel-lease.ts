@@ -8,7 +8,7 @@
 // Because the dropped datagrams would otherwise come back to the socket that sent them, one that does come back says
 // that somebody has flushed the rules. Nobody else can send them: the port is ours.
 
-import { spawn } from "node:child_process";
+import { startHelper } from "../base/helper.ts";
 import { createSocket, type Socket } from "node:dgram";
 import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
 import type { NicPlan } from "./nic-plan.ts";
@@ -132,12 +132,13 @@ function openSocket(cameBack: () => void): Promise<Socket> {
 /** Runs a script of nft commands as one transaction; null, or what nft said. */
 function nft(script: string): Promise<string | null> {
   return new Promise((resolve) => {
-    const child = spawn("nft", ["-f", "-"], { stdio: ["pipe", "ignore", "pipe"], timeout: 5000 });
+    const child = startHelper("nft", ["-f", "-"]);
+    const timer = setTimeout(() => { child.kill("SIGKILL"); }, 5000);
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => { said = (said + text).slice(0, 1000); });
     child.stdin.on("error", () => { /* it ended early; "close" tells why */ });
-    child.on("error", (error) => { resolve(`nft cannot be started: ${error.message}`); });
-    child.on("close", (code) => { resolve(code === 0 ? null : `nft exited ${code}: ${said.split("\n")[0]}`); });
+    child.on("error", (error) => { clearTimeout(timer); resolve(`nft cannot be started: ${error.message}`); });
+    child.on("close", (code) => { clearTimeout(timer); resolve(code === 0 ? null : `nft exited ${code}: ${said.split("\n")[0]}`); });
     child.stdin.end(script);
   });
 }

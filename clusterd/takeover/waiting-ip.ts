@@ -5,7 +5,8 @@
 // started. That is also the cure for indexes it remembers of a NIC that has been re-created.
 // Each question ends with `show` lines; their answers, one JSON line each, are both the acknowledgement and the proof.
 
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { startHelper } from "../base/helper.ts";
 import type { Duration } from "../base/time.ts";
 
 export type IpAnswer = { readonly ok: true; readonly answers: readonly (readonly unknown[])[] } | { readonly ok: false; readonly reason: string };
@@ -27,7 +28,7 @@ export function startWaitingIp(): WaitingIp {
   let queue: Waiting[] = [];
 
   function start(): ChildProcessWithoutNullStreams {
-    const started = spawn("ip", ["-j", "-batch", "-"], { stdio: "pipe" });
+    const started = startHelper("ip", ["-j", "-batch", "-"]);
     let rest = "";
     let complaint = "";
     started.stdout.setEncoding("utf8").on("data", (text: string) => {

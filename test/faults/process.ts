@@ -19,5 +19,5 @@ export const PROCESS = [
   row("P16", "The daemon is upgraded while it owns: it keeps the identity only within its lease", [sim("restart"), unit(SYSTEMD, "an upgrade moves nothing: a new daemon in the same process, and the client sees no gap")]),
   row("P17", "The other node speaks an older or newer protocol: said, and not acted upon", [unit(PACKET, "says that an authentic packet is of another version, whatever its size"), unit(PACKET, "the layout of this version is what it was: whoever changes it gives it a new number, or the two nodes of an upgrade would misread each other"), named("another version"), story("other-version"), story("other-version-dies")]),
   row("P18", "rsync outlives its daemon, or becomes a zombie: the lock names a process, and a dead one's is taken over", [unit("mirror/pure.test.ts", "a lock is held by one, freed by its holder only, and taken over from the dead")]),
-  row("P19", "No file descriptors or processes are left: heartbeats go on", []),
+  row("P19", "No file descriptors or processes are left: heartbeats go on", [unit("clusterd/exhausted.test.ts", "no file descriptor is left: heartbeats, journal and dead-man go on, nothing ends the daemon, and all is well again afterwards")], "a limit of processes, which binds root only in a cgroup"),
 ];
