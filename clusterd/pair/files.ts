@@ -56,8 +56,8 @@ function contradictions(path: string, answers: Said, written: Said): readonly st
 /** The lines that only one of the two has; comments and empty ones only when nothing else differs. */
 function difference(is: string, will: string): readonly string[] {
   const lines = (text: string): readonly string[] => text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const only = (one: string, other: string, mark: string): readonly string[] => { const known = new Set(lines(other)); return lines(one).filter((line) => !known.has(line)).map((line) => `  ${mark} ${line}`); };
-  const all = [...only(is, will, "-"), ...only(will, is, "+")];
+  const linesOnlyIn = (one: string, other: string, mark: string): readonly string[] => { const known = new Set(lines(other)); return lines(one).filter((line) => !known.has(line)).map((line) => `  ${mark} ${line}`); };
+  const all = [...linesOnlyIn(is, will, "-"), ...linesOnlyIn(will, is, "+")];
   const telling = all.filter((line) => !/^ {2}. [#;]/.test(line));
   return telling.length > 0 ? telling : all.length > 0 ? all : ["  only in spaces, empty lines or the order of lines"];
 }
