@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import { newRunId } from "./backup-names.ts";
+import { noJob } from "./settings.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Ways } from "./history/commands.ts";
 import { judge, sentence } from "./guards.ts";
@@ -76,7 +77,7 @@ export function addCheck(program: Command, { say, fail, configured }: Ways): voi
     .option("--quiet", "only what is not in order").option("--json", "one JSON object").addHelpText("after", HOOK)
     .action((name: string | undefined, flags: { quiet?: true; json?: true }) => configured(async (config) => {
       const jobs = config.jobs.filter((job) => name === undefined || job.name === name);
-      if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+      if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
       const checked: Checked[] = [];
       for (const job of jobs) checked.push(await checkJob(config, job));
       // As with `run --all`: the other node's own jobs are asked about there.

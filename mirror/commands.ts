@@ -1,7 +1,8 @@
 // The commands of `mirror`, one function each. `--json` prints one object; everything else is for people.
 
+import { accessSync, constants, existsSync } from "node:fs";
 import { Command } from "commander";
-import { KEYS } from "../clusterd/base/paths.ts";
+import { KEYS, STATE } from "../clusterd/base/paths.ts";
 import { parseDuration } from "../clusterd/base/time.ts";
 import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
@@ -26,7 +27,7 @@ import { runJob } from "./run.ts";
 import { leftTo } from "./scheduler.ts";
 import { addScrub } from "./scrub/commands.ts";
 import { readScrub } from "./scrub/state.ts";
-import { findJob, settings } from "./settings.ts";
+import { findJob, noJob, settings } from "./settings.ts";
 import { ledgerText, progressLine, runText, statusText } from "./text.ts";
 import type { StatusRow } from "./text.ts";
 import { vouched } from "./vouched.ts";
@@ -40,6 +41,9 @@ export const program = new Command("mirror")
 const say = (text: string): void => { process.stdout.write(`${text}\n`); };
 const fail = (code: number, text: string): void => { process.exitCode = code; process.stderr.write(`mirror: ${text}\n`); };
 
+// Everything that it looks at is root's; who may not look would be told that there is nothing.
+program.hook("preAction", () => { if (existsSync(STATE)) accessSync(STATE, constants.R_OK | constants.X_OK); });
+
 /** Runs `act` with a sound configuration, or says what is wrong with it. */
 async function configured(act: (config: Config) => Promise<void> | void): Promise<void> {
   const read = settings();
@@ -51,7 +55,7 @@ async function withJob(name: string, act: (config: Config, job: JobConfig) => Pr
   await configured(async (config) => {
     const job = findJob(config, name);
     if (job !== undefined) return act(config, job);
-    fail(EXIT.usage, `there is no job ${name}. ${config.jobs.length === 0 ? "None is configured." : `There are: ${config.jobs.map((one) => one.name).join(", ")}`}`);
+    fail(EXIT.usage, noJob(config, name));
   });
 }
 
@@ -66,7 +70,7 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     const elsewhere = leftTo(config);
     if (elsewhere !== null) return say(elsewhere);
     const jobs = name === undefined ? config.jobs : config.jobs.filter((job) => job.name === name);
-    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
     const done = [];
     const passedOver = [];
     for (const job of jobs) {
@@ -149,7 +153,7 @@ program.command("status").description("each job's last good run, how its changes
 program.command("ledger [job]").description("which paths are not on the other node yet, and since when; after a takeover: which may be stale here").option("--json", "one JSON object")
   .action((name: string | undefined, flags: { json?: true }) => configured(async (config) => {
     const jobs = config.jobs.filter((job) => name === undefined || job.name === name);
-    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
     const answer = await askDaemon({ ask: "status" });
     const ledgers = jobs.map((job) => jobLedger(config, job, answer.ok ? answer.status ?? null : null, Date.now()));
     say(flags.json ? JSON.stringify({ version: 1, ok: true, jobs: ledgers }) : ledgers.map((one) => ledgerText(one, Date.now())).join("\n"));
@@ -158,7 +162,7 @@ program.command("ledger [job]").description("which paths are not on the other no
 program.command("conflicts [job]").description("what recoveries have kept: versions of a returning node that were replaced or deleted there").option("--json", "one JSON object")
   .action((name: string | undefined, flags: { json?: true }) => configured((config) => {
     const jobs = config.jobs.filter((job) => name === undefined || job.name === name);
-    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+    if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
     const found = jobs.map((job) => ({ job: job.name, last: readReport(job.name)?.lastRecovery ?? null, here: recoveries(job.name) }));
     if (flags.json) return say(JSON.stringify({ version: 1, ok: true, jobs: found }));
     const lines = found.flatMap(({ job, last, here }) => [...(last === null || last.kept === 0 ? [] : [runText(job, last)]), ...here.map(({ folder, total, files }) => `${job}: ${total} versions of this node in ${folder}\n${files.map(({ path }) => `  ${path}`).join("\n")}`)]);

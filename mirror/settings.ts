@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { ETC } from "../clusterd/base/paths.ts";
 import { formatProblem, loadConfig } from "../clusterd/config/load.ts";
+import { didYouMean } from "../clusterd/config/suggest.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 
 export type Entry = JobConfig["entries"][number];
@@ -20,3 +21,7 @@ export const entryKey = ({ kind, path }: Entry): string => createHash("sha256").
 
 /** Does the job carry the configuration folder itself? */
 export const carriesConfiguration = (job: JobConfig): boolean => job.entries.every(({ path }) => `${path}/`.startsWith(`${ETC}/`));
+
+/** For whoever named a job that there is not. */
+export const noJob = ({ jobs }: Pick<Config, "jobs">, name: string): string =>
+  `there is no job ${name}. ${jobs.length === 0 ? "None is configured: a service's file with [mirror] describes one." : didYouMean(name, jobs.map((job) => job.name))}`;

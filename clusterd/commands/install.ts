@@ -60,7 +60,8 @@ async function install(given: Given): Promise<Outcome> {
     writeManifest(root, plan.manifest);
     for (const { act } of [...keys, ...told]) await act();
   }
-  const next = lines.length === 0 ? [] : witness !== undefined ? nextOnWitness(init, witness) : nextSteps(init, root, problem);
+  const known = existsSync(join(root, "/var/lib/clusterd/keys/known_hosts"));
+  const next = lines.length === 0 ? [] : witness !== undefined ? nextOnWitness(init, witness) : nextSteps(init, root, problem, known);
   const text = [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), given.flag("dry-run") ? "Nothing was done." : verdict(lines), ...next].join("\n");
   return outcome("ok", text, { root, init, dry_run: given.flag("dry-run"), changes: lines, notes });
 }
@@ -114,15 +115,18 @@ function summarised(lines: readonly string[], all: boolean): readonly string[] {
 
 const verdict = (lines: readonly string[]): string => (lines.length === 0 ? "Everything is in place already." : "Done.");
 
-function nextSteps(init: Init, root: string, problem: string | null): readonly string[] {
+/** `known`: the other node's keys are here already. */
+function nextSteps(init: Init, root: string, problem: string | null, known: boolean): readonly string[] {
   const start = init === "systemd" ? "systemctl start clusterd clusterd-mirror" : init === "sysv" ? "/etc/init.d/clusterd start" : "clusterd daemon & mirror daemon &";
   const upgrade = init === "sysv" ? "/etc/init.d/clusterd upgrade" : init === "systemd" ? "clusterd restart && systemctl restart clusterd-mirror" : "clusterd restart";
   return [
     "",
     "Next:",
     ...(problem === null ? [] : [`  write ${join(root, "/etc/cluster.d")} (a sample is in /usr/lib/clusterd/cluster.d), until \`clusterd check\` is content`]),
-    "  clusterd keys export FILE      here; carry FILE to the other node by scp",
-    "  clusterd keys import FILE      there; and the same the other way round",
+    ...(known ? [] : [
+      "  clusterd keys export FILE      here; carry FILE to the other node by scp",
+      "  clusterd keys import FILE      there; and the same the other way round; then `clusterd keys certify` on both",
+    ]),
     `  ${start}      (a running daemon: ${upgrade})`,
     "  clusterd status",
   ];

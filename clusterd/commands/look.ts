@@ -10,7 +10,7 @@ import { settings } from "../../mirror/settings.ts";
 /** One node as `status` shows it. */
 export type NodeView =
   | { readonly node: string; readonly status: NodeStatus }
-  | { readonly node: string; readonly unreachable: string };
+  | { readonly node: string; readonly unreachable: string; /** No daemon runs there. */ readonly absent?: boolean };
 
 export const seen = (view: NodeView | null): NodeStatus | null => (view !== null && "status" in view ? view.status : null);
 
@@ -19,7 +19,7 @@ const PATIENCE: Duration = 3000;
 
 export async function lookHere(node: string): Promise<NodeView> {
   const answer = await askDaemon({ ask: "status" });
-  return answer.ok && answer.status !== undefined ? { node: answer.status.node, status: answer.status } : { node, unreachable: answer.text };
+  return answer.ok && answer.status !== undefined ? { node: answer.status.node, status: answer.status } : { node, unreachable: answer.text, absent: !answer.ok && answer.absent === true };
 }
 
 export async function lookThere(config: Config, own: NodeStatus | null): Promise<NodeView> {

@@ -67,7 +67,9 @@ function wouldRest(status: NodeStatus | null, order: Order): readonly string[] {
 const off = (given: Given): Promise<Outcome> | Outcome => (given.flag("dry-run") ? outcome("ok", "this node might take over again. Nothing was done.") : say(false, { span: null, why: "" }));
 
 async function show(): Promise<Outcome> {
-  const own = seen(await lookHere("this node"));
+  const view = await lookHere("this node");
+  if ("unreachable" in view && view.absent !== true) return outcome("failed", view.unreachable);
+  const own = seen(view);
   const [now, peer] = [own === null ? readMaintenance() : own.maintenance, own?.core.peer.maintenance === true];
   const there = own === null ? [] : [`${own.nodes[other(own.core.self)]}: ${peer ? "in maintenance" : "not in maintenance"}, as far as ${own.node} knows`];
   const text = [`${own?.node ?? "this node"}: ${now === null ? "not in maintenance" : `in maintenance ${maintenanceText(now, Date.now())}`}`, ...there].join("\n");
@@ -112,7 +114,7 @@ export const MAINTENANCE_COMMANDS: readonly Command[] = [
   },
   {
     usage: "maintenance status", run: show, summary: "whether a person works on either node, since when, for how long and why",
-    examples: [["clusterd maintenance status --json", "for programs"]], exits: ["ok"],
+    examples: [["clusterd maintenance status --json", "for programs"]], exits: ["ok", "failed"],
   },
   {
     usage: "drain", run: drain, summary: "hand over all that this node holds, then hold nothing until `clusterd undrain`",

@@ -76,9 +76,10 @@ function serverOf(text: string | undefined): { readonly host: string; readonly p
 async function login(given: Given, config: Config): Promise<Outcome> {
   const [name = "", ...words] = given.words;
   const service = config.services.find((one) => one.name === name || one.alias === name);
-  if (service === undefined) return outcome("usage", `there is no service ${name}. ${didYouMean(name, config.services.map((one) => one.name))}`);
-  const status = seen(await lookHere("this node"));
-  if (status === null) return outcome("notRunning", "clusterd does not run here, so nobody knows who owns it");
+  if (service === undefined) return outcome("usage", `there is no service ${name}. ${didYouMean(name, config.services.flatMap((one) => [one.name, ...(one.alias === null ? [] : [one.alias])]))}`);
+  const own = await lookHere("this node");
+  const status = seen(own);
+  if (status === null) return outcome("notRunning", `nobody here says who owns it: ${"unreachable" in own ? own.unreachable : ""}`);
   const { owner, role } = status.core.identities[service.home];
   const self = config.nodes[config.self].name;
   if (role === "owner" || owner === config.self) {
@@ -116,7 +117,9 @@ function inherit([program = "", ...words]: readonly string[]): Promise<number> {
 }
 
 async function motd(_given: Given, config: Config): Promise<Outcome> {
-  const text = motdText(config, seen(await lookHere("this node")));
+  const own = await lookHere("this node");
+  if ("unreachable" in own && own.absent !== true) return outcome("failed", own.unreachable);
+  const text = motdText(config, seen(own));
   return outcome("ok", text, { text });
 }
 
@@ -139,6 +142,6 @@ export const NAME_COMMANDS: readonly Command[] = [
   },
   {
     usage: "motd", run: configured(motd), summary: "which services are not on this node now; pam_motd shows it to whoever logs in",
-    examples: [["clusterd motd", "empty when everything is here"]], exits: ["ok", "usage"],
+    examples: [["clusterd motd", "empty when everything is here"]], exits: ["ok", "usage", "failed"],
   },
 ];

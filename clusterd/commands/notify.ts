@@ -1,5 +1,7 @@
 // `clusterd notify`: who would be told, and with --test whether each way works.
 
+import { accessSync, constants, existsSync } from "node:fs";
+import { STATE } from "../base/paths.ts";
 import { describe } from "../base/exec.ts";
 import { deliver } from "../notify/notifier.ts";
 import type { Notice } from "../notify/notifier.ts";
@@ -13,6 +15,8 @@ const TEST: Notice = { event: "test", about: "-", because: "a person tries wheth
 async function notify(given: Given): Promise<Outcome> {
   const read = settings();
   if (!read.ok) return outcome("usage", read.text);
+  // Where mail goes, and the webhook's address, only root can see.
+  if (existsSync(STATE)) accessSync(STATE, constants.X_OK);
   const ways = waysOf(read.config);
   const problems = wayProblems(read.config.cluster);
   if (!given.flag("test")) {

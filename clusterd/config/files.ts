@@ -33,7 +33,7 @@ export interface Findings { readonly problems: Problem[]; readonly warnings: Pro
 /** Null when there is no cluster.conf to begin with; the findings say why. */
 export function readFiles(etc: string, { problems, warnings }: Findings): Files | null {
   const doubt = distrustFolder(etc);
-  if (doubt !== null) problems.push(problem(etc, null, doubt.message, doubt.hint ?? "`clusterd pair HOST` writes it on both nodes; by hand, begin with a copy of the samples (cluster.d/ of the release, or /usr/lib/clusterd/cluster.d)."));
+  if (doubt !== null) problems.push(problem(etc, null, doubt.message, doubt.hint ?? (doubt.message === "is not a folder" ? "Name the folder that holds cluster.conf." : "`clusterd pair HOST` writes it on both nodes; by hand, begin with a copy of the samples (cluster.d/ of the release, or /usr/lib/clusterd/cluster.d).")));
   const text = doubt !== null && doubt.hint === null ? null : readOne(etc, "cluster.conf", "It names the pair and its two nodes; the samples show one.", problems);
   if (text === null) return null;
   const { cluster, timing } = readSections(text, "cluster.conf", FILES.cluster, ["timing"], problems);

@@ -53,6 +53,8 @@ export async function pair(options: PairOptions): Promise<Outcome> {
   if (typeof answers === "string") return outcome("usage", answers);
   if (answers.problems.length > 0) return outcome("usage", answers.problems.map(formatProblem).join("\n"));
   const here = await lookAt([localHost, localHost], 0);
+  const own = isItself(here, options.target.host);
+  if (own !== null) return outcome("usage", own);
   const login = new Login({ target: options.target, identity: options.identity, names: peerNames(here), hostKey: answers.said.get("pair")?.get("host_key") ?? null });
   login.address = privateAddress(here, options.target.host) ?? login.address;
   const hosts = [localHost, remoteHost(() => login.connect(), (client) => login.become(client))] as const;
@@ -81,6 +83,10 @@ export async function lookAt(hosts: readonly [Host, Host], at: Side): Promise<Ma
   if (machine === null || machine.nics.length === 0) throw new Error(`what ${at === 0 ? "this machine" : "the other machine"} says of itself cannot be read (exit code ${code}; iproute2 must be installed there): ${err.trim().split("\n").at(-1)}`);
   return machine;
 }
+
+/** Said before a host key is asked for that has nothing to do with it. */
+export const isItself = ({ name, nics }: Machine, host: string): string | null =>
+  [name, "localhost", "127.0.0.1", "::1", ...nics.flatMap(({ addresses }) => addresses.map(({ address }) => address))].includes(host) ? `${host} is this machine: name the other one. Nothing was done.` : null;
 
 /** A node's name may lead to this machine, while its identity is here. */
 const privateAddress = (here: Machine, name: string): string | undefined => (name === here.name ? undefined : saidByFiles([here, { ...here, name }]).get(name)?.get("HEARTBEAT_IPADDR"));

@@ -10,7 +10,7 @@ import { carryOut } from "./carry-out.ts";
 import { localHost, remoteHost } from "./host.ts";
 import { Login, readTarget } from "./login.ts";
 import type { Target } from "./login.ts";
-import { lookAt, preferPrivate, say, stampNow } from "./pair.ts";
+import { isItself, lookAt, preferPrivate, say, stampNow } from "./pair.ts";
 import { unpairSteps } from "./unpair-steps.ts";
 
 export interface UnpairOptions {
@@ -29,6 +29,8 @@ export async function unpair({ target, identity, hereOnly, dryRun, checked }: Un
   const peer = config?.nodes.find(({ name }) => name !== here.name) ?? null;
   const known = target ?? (peer === null ? null : readTarget(`root@${peer.heartbeat.address}`));
   if (known === null && !hereOnly) return outcome("refused", `${ETC} names no pair, so nobody knows the other node: clusterd unpair [USER@]HOST, or --here-only`);
+  const own = target === null ? null : isItself(here, target.host);
+  if (own !== null) return outcome("usage", own);
   const login = known === null ? null : new Login({ target: known, identity, names: peer === null ? [] : [peer.name], hostKey: null });
   const remote = login === null || hereOnly ? localHost : remoteHost(() => login.connect(), (client) => login.become(client));
   try {

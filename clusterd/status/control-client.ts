@@ -79,5 +79,5 @@ function parse(text: string): ControlAnswer {
 const isAbsent = ({ code }: Error & { code?: string }): boolean => code === "ENOENT" || code === "ECONNREFUSED";
 
 function absent(error: Error & { code?: string }, socket: string): string {
-  return isAbsent(error) ? `clusterd is not running here (${socket}): \`systemctl start clusterd\` or /etc/init.d/clusterd starts it` : `control socket ${socket}: ${error.message}`;
+  return isAbsent(error) ? `clusterd is not running here (${socket}): \`systemctl start clusterd\` or /etc/init.d/clusterd starts it` : error.code === "EACCES" ? `only root may ask the daemon (${socket}): run it as root` : `control socket ${socket}: ${error.message}`;
 }

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import type { Command } from "commander";
 import { BACKUPS } from "../../clusterd/base/paths.ts";
 import type { Config, JobConfig } from "../../clusterd/config/config.ts";
+import { noJob } from "../settings.ts";
 import { EXIT } from "../exit-codes.ts";
 import { backupRuns } from "../kept.ts";
 import { jobLock, whenFree } from "../lock.ts";
@@ -44,8 +45,10 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
         if (missing !== null) process.stderr.write(`mirror: ${missing}\n`);
       })
       : configured((config) => {
+        if (name !== undefined && config.jobs.every((job) => job.name !== name)) return fail(EXIT.usage, noJob(config, name));
         const runs = backupRuns(BACKUPS, name === undefined ? config.jobs.map((job) => job.name) : [name]);
         if (flags.json) return say(JSON.stringify({ version: 1, ok: true, runs }));
+        if (runs.length === 0) say("no run has replaced or deleted anything on this node");
         for (const { folder, kind, files } of runs) say(`${folder}  ${kind}  ${files} files`);
       }));
 
@@ -100,13 +103,14 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
     .option("-n, --dry-run", "only say which").option("--quiet", "say nothing about those that stay").option("--json", "one JSON object")
     .action((name: string | undefined, flags: { dryRun?: true; quiet?: true; json?: true }) => configured((config) => {
       const jobs = config.jobs.filter((job) => name === undefined || job.name === name);
-      if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+      if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
       const done = jobs.map((job) => {
         const verdicts = judge(directories(BACKUPS, job.name), { age: job.keepFor, runs: job.keepRuns, size: job.keepSize }, Date.now());
         if (!flags.dryRun) prune(BACKUPS, job.name, verdicts);
         return { job: job.name, verdicts };
       });
       if (flags.json) return say(JSON.stringify({ version: 1, ok: true, jobs: done }));
+      if (!flags.quiet && done.every(({ verdicts }) => verdicts.length === 0)) say("nothing to remove: no run has replaced or deleted anything on this node");
       for (const { job, verdicts } of done) for (const { directory, keep, because } of verdicts)
         if (!keep || !flags.quiet) say(`${keep ? "keeps" : flags.dryRun ? "would remove" : "removed"} ${job}/${directory.name}: ${because}`);
     }));

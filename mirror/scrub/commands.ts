@@ -5,6 +5,7 @@ import { parseDuration } from "../../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../../clusterd/config/config.ts";
 import { parseSize } from "../../clusterd/config/kinds.ts";
 import type { Command } from "commander";
+import { noJob } from "../settings.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Ways } from "../history/commands.ts";
 import { leftTo } from "../scheduler.ts";
@@ -28,7 +29,7 @@ export function addScrub(program: Command, { say, fail, configured }: Ways): voi
       const jobs = config.jobs.filter((job) => name === undefined || job.name === name);
       const [span, bytes, every] = [flags.for === undefined ? Infinity : parseDuration(flags.for), flags.bytes === undefined ? Infinity : parseSize(flags.bytes), parseDuration(flags.every ?? "0s")];
       if (span === null || bytes === null || every === null) return fail(EXIT.usage, "--for and --every take a time such as 30m, --bytes a size such as 10G");
-      if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, `there is no job ${name}`);
+      if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
       const until = Date.now() + span;
       const done = [];
       for (const job of jobs) {

@@ -2,13 +2,15 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { EXIT } from "../../../clusterd/commands/exit-codes.ts";
 import { status } from "../status/sample.ts";
-import { PROJECT, Pair, run } from "./pair.ts";
+import { serveControl } from "../../../clusterd/status/socket-server.ts";
+import { needsRoot } from "../../needs.ts";
+import { PROJECT, Pair, run, runProgram } from "./pair.ts";
 
 let pair: Pair;
 before(async () => { pair = await new Pair().start(); });
@@ -247,9 +249,28 @@ test("what the system refuses is one sentence with what to do next, not a stack;
     assert.equal(lacks.code, EXIT.usage);
     assert.match(lacks.err, /missing required argument 'HOST'\n+`clusterd pair --help` shows how it is used/);
     assert.match((await run(["pair", "no-such-host.invalid", "--dry-run"])).err, /nobody knows an address of that name: write it into \/etc\/hosts/);
-    assert.match((await run(["pair", "[::1]:1", "--dry-run"])).err, /no sshd listens there|no route leads there/);
+    assert.match((await run(["pair", "127.0.0.2:1", "--dry-run"])).err, /no sshd listens there/);
+    assert.match((await run(["pair", "root@[::1]", "--dry-run"])).err, /::1 is this machine: name the other one/);
     assert.match((await run(["pair", "serv2", "--answers", join(folder, "none")])).err, /the answers of --answers cannot be read: .*none: ENOENT/);
   } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("who is not root is told so, instead of being told that there is nothing", { skip: needsRoot("to become somebody else") }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "clusterd-nobody-"));
+  for (const one of ["state/keys", "run"]) mkdirSync(join(folder, one), { recursive: true, mode: 0o700 });
+  const server = await serveControl(join(folder, "run/clusterd.sock"), async () => ({ ok: true, text: "" }));
+  for (const one of ["", "run"]) chmodSync(join(folder, one), 0o755);
+  try {
+    const env = { CLUSTERD_ETC: join(PROJECT, "cluster.d"), CLUSTERD_NODE: "serv1", CLUSTERD_STATE: join(folder, "state"), CLUSTERD_RUN: join(folder, "run"), NODE_COMPILE_CACHE: "" };
+    for (const words of [["clusterd/bin/clusterd", "motd"], ["clusterd/bin/clusterd", "maintenance", "status"], ["clusterd/bin/clusterd", "notify"], ["mirror/bin/mirror", "status"], ["mirror/bin/mirror", "backups"], ["mirror/bin/mirror", "scrub"]]) {
+      const said = await runProgram(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", join(PROJECT, words[0]!), ...words.slice(1)], env);
+      assert.notEqual(said.code, EXIT.ok, words.join(" "));
+      assert.match(said.err, /run it as root/, words.join(" "));
+    }
+  } finally {
+    await server.close();
     rmSync(folder, { recursive: true });
   }
 });
