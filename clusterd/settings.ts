@@ -21,7 +21,7 @@ export class Settings {
     const loaded = loadConfig();
     this.#problem = !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
       : fixedForLife(loaded.config) !== fixedForLife(this.#config) || loaded.config.cluster.timing.release < this.#config.cluster.timing.release
-        ? "the NICs, addresses or names of the nodes, the reference hosts or the witness have changed, or the release time is shorter: that needs a restart of clusterd" : null;
+        ? "the NICs, addresses or names of the nodes, the reference hosts, the witness, port, serial_baud, main_failure, kernel_lease or watchdog have changed, or the release time is shorter: that needs `clusterd restart`" : null;
     if (!loaded.ok || this.#problem !== null) return this.#problem;
     this.#config = loaded.config;
     this.#loaded = Date.now();
@@ -29,7 +29,10 @@ export class Settings {
   }
 }
 
-const fixedForLife = (config: Config): string => JSON.stringify([config.nodes, config.cluster.name, arbiterOf(config)]);
+const fixedForLife = (config: Config): string => {
+  const { name, port, serialBaud, mainFailure, kernelLease, watchdog } = config.cluster;
+  return JSON.stringify([config.nodes, name, arbiterOf(config), port, serialBaud, mainFailure, kernelLease, watchdog]);
+};
 
 const arbiterOf = ({ cluster }: Config): string => JSON.stringify([cluster.references, cluster.witness]);
 export const sameArbiter = (one: Config, other: Config): boolean => arbiterOf(one) === arbiterOf(other);

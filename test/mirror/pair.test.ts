@@ -1,7 +1,7 @@
 // The mirror over a real sshd with real rsync: what arrives, what is kept, what is refused.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { RECEIVE_EXIT } from "../../mirror/exit-codes.ts";
@@ -69,6 +69,45 @@ describe("a pair with one tree", { skip: needsPair() }, () => {
     assert.match(execFileSync("getfacl", ["-n", `${treeTwo}/d1/f2`], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }), /user:1234:rw/);
     assert.match(execFileSync("getcap", [`${treeTwo}/d3/program`], { encoding: "utf8" }), /cap_net_raw/);
     assert.ok(statSync(`${treeTwo}/sparse`).blocks < 1000, "the hole stays a hole");
+  });
+
+  test("names of 255 bytes and paths of 3900 arrive, and so do their replaced and deleted versions in the dated directory", async () => {
+    const [plain, umlauts] = ["n".repeat(255), `${"ü".repeat(127)}x`];
+    const deep = Array.from({ length: 15 }, () => "d".repeat(250)).join("/");
+    mkdirSync(`${tree}/long`);
+    for (const name of [plain, umlauts]) writeFileSync(`${tree}/long/${name}`, "old");
+    // Longer than one system call takes from the root, so step by step.
+    execFileSync("sh", ["-eu", "-c", 'cd "$1"; for part in $(echo "$2" | tr / " "); do mkdir "$part"; cd -P "$part"; done; echo deep >file', "sh", `${tree}/long`, deep]);
+    await settled();
+    assert.equal(differences(tree, treeTwo), "");
+    writeFileSync(`${tree}/long/${plain}`, "a newer one");
+    rmSync(`${tree}/long/${umlauts}`);
+    const { code, because, backups } = await run();
+    assert.equal(code, 0, because);
+    assert.equal(readFileSync(`${backups}${tree}/long/${plain}`, "utf8"), "old");
+    assert.equal(readFileSync(`${backups}${tree}/long/${umlauts}`, "utf8"), "old");
+    execFileSync("rm", ["-r", `${tree}/long`]);
+    await settled();
+  });
+
+  test("a file that grows without end holds up no run: what it was is there, whole as far as it goes, and the rest too", async () => {
+    const grows = spawn("sh", ["-c", 'while :; do i=0; while [ $i -lt 200 ]; do echo 0123456789; i=$((i + 1)); done >>"$1"; sleep 0.002; done', "sh", `${tree}/grows`], { stdio: "ignore" });
+    try {
+      for (let turn = 0; turn < 3; turn += 1) {
+        writeFileSync(`${tree}/beside`, `${turn}`);
+        const before = existsSync(`${tree}/grows`) ? statSync(`${tree}/grows`).size : 0;
+        const { code, because } = await run();
+        assert.equal(code, 0, because);
+        assert.equal(readFileSync(`${treeTwo}/beside`, "utf8"), `${turn}`);
+        const there = readFileSync(`${treeTwo}/grows`);
+        assert.ok(there.length >= before, `${there.length} of ${before}`);
+        assert.ok(there.equals(readFileSync(`${tree}/grows`).subarray(0, there.length)), "a beginning of what it is now");
+      }
+    } finally {
+      grows.kill("SIGKILL");
+    }
+    rmSync(`${tree}/grows`);
+    await settled();
   });
 
   test("a deleted and an overwritten file are in the run's dated directory", async () => {
@@ -295,6 +334,23 @@ describe("a pair with one tree", { skip: needsPair() }, () => {
       const { code, stdout } = await pair.ssh(...words);
       assert.equal(code, RECEIVE_EXIT.forbidden);
       assert.equal(stdout, "");
+    });
+
+    for (const [what, options, refusal] of [
+      ["a way through to another host or port", ["-W", "10.77.0.2:22"], /administratively prohibited|open failed/],
+      ["a port of the other node led back to him", ["-N", "-o", "ExitOnForwardFailure=yes", "-R", "10.77.0.2:7799:127.0.0.1:1"], /remote port forwarding failed/],
+      ["a network between the two", ["-N", "-o", "ExitOnForwardFailure=yes", "-w", "7:7"], /Tunnel|tunnel|administratively prohibited/],
+    ] as const) test(`does not get ${what}`, async () => {
+      const { code, stderr } = await pair.ssh("-S", "none", ...options);
+      assert.equal(code, 255);
+      assert.match(stderr, refusal);
+    });
+
+    test("does not get sftp, a terminal, an agent or variables of his choice: whatever he asks for, one program answers", async () => {
+      assert.equal((await pair.ssh("-S", "none", "-s", "sftp")).code, RECEIVE_EXIT.forbidden);
+      const { code, stdout, stderr } = await pair.ssh("-S", "none", "-tt", "-A", "-X", "-o", "SetEnv=CLUSTERD_STATE=/tmp", `clusterd-mirror v1 check nope 12 ${RUN_NAME}`);
+      assert.equal(code, RECEIVE_EXIT.forbidden);
+      assert.match(`${stdout}${stderr}`, /PTY allocation request failed/);
     });
 
     for (const [what, rest] of [
