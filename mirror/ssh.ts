@@ -16,10 +16,10 @@ const KEPT = 600;
 
 export const controlPath = ({ address, port }: Peer): string => `${SOCKETS}/${address}-${port}`;
 
-export function sshOptions(peer: Peer): readonly string[] {
+export function sshOptions(peer: Peer, key: string = MIRROR_KEY): readonly string[] {
   const { node, port } = peer;
   return [
-    "-F", "none", "-T", "-p", String(port), "-l", USER, "-i", MIRROR_KEY,
+    "-F", "none", "-T", "-p", String(port), "-l", USER, "-i", key,
     ...Object.entries({
       BatchMode: "yes", IdentitiesOnly: "yes", IdentityAgent: "none", PreferredAuthentications: "publickey",
       StrictHostKeyChecking: "yes", UserKnownHostsFile: KNOWN_HOSTS, GlobalKnownHostsFile: "/dev/null", HostKeyAlias: node, UpdateHostKeys: "no",

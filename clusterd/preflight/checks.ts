@@ -108,6 +108,12 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
     ...(keys.authorized.mirror ? [] : [fail(`the other node may not mirror to ${node.name}`, "`clusterd keys import` writes the forced command into authorized_keys")]),
     ...(keys.authorized.control ? [] : [fail(`the other node may not ask ${node.name}`, "`clusterd keys import` writes the forced command into authorized_keys")]),
   ], "own keys, the other's host key and its forced commands are there") },
+  { check: "forced commands", each: ({ shells }, _node, _config, other) => {
+    const tried = (["mirror", "control"] as const).filter((key) => shells?.[key] != null);
+    return unless(tried.filter((key) => shells?.[key] === true).map((key) =>
+      fail(`the ${key} key gets a shell on ${other?.node ?? "the other node"}`, "there, in /root/.ssh/authorized_keys, remove the line with this key that has no command=; `clusterd keys import` writes the right one")),
+    "").map((said) => (said.state !== "ok" ? said : tried.length === 0 ? skip("not tried: the other node's sshd does not answer") : ok(`the other node refuses all else to the ${tried.join(" and the ")} key`)));
+  } },
   { check: "host certificates", each: ({ keys: { certificates } }) => [certificates === undefined ? skip("none: after a takeover ssh alarms whoever knew the other node's key; `clusterd keys certify` on both nodes makes them")
     : certificates === null ? ok("sshd shows them, for today's names") : warn(certificates, "`clusterd keys certify` on this node; `systemctl status ssh` if that says they are right")] },
   { check: "sshd of the other node", each: ({ sshd }) => unless(sshd.filter(({ answers }) => !answers).map(({ link, address }) => {
@@ -207,6 +213,7 @@ const CHECKS: readonly (OfNode | OfPair)[] = [
     : warn(`${entries} folders to watch and ${limit} watches in all`, `sysctl fs.inotify.max_user_watches=${2 ** Math.ceil(Math.log2(4 * entries))}; without it only scheduled runs mirror`)] },
   { check: "notifications", each: ({ notify: { ways, problems } }) => problems.length > 0 ? problems.map((problem) => fail(problem, "mend it on both nodes; `clusterd notify --test` tries every way"))
     : [ways.length === 0 ? skip("nobody is told of anything: `notify_mail` and its like in cluster.conf; root, once there is a sendmail") : ok(ways.join(", "))] },
+  { check: "switch", both: (own, peer) => slowSwitch([own.drill ?? null, peer.drill ?? null]) },
   { check: "last drill", both: (own, peer) => lastDrill([own.drill ?? null, peer.drill ?? null], Math.max(own.wall, peer.wall)) },
   { check: "hypervisor", each: ({ virtual }) => [virtual ? skip("a virtual machine: its port must allow other MACs (forged transmits, MAC changes); a planned `clusterd switchover` proves it") : ok("a real machine")] },
 ];
@@ -217,6 +224,19 @@ function lastDrill(drills: readonly (Drill | null)[], now: number): readonly Sai
   const [age, grain] = [now - last.at, now - last.at < DAY ? 60_000 : DAY];
   const line = `${formatDuration(Math.round(Math.max(0, age) / grain) * grain)} ago: ${drillLine(last)}`;
   return [last.ok ? ok(line) : warn(line, "`clusterd status` and `clusterd history` say why; then `clusterd drill` again")];
+}
+
+/** Beyond the move itself; a switch that learns at once takes less than a tenth of this. */
+const LEARNT = 2000;
+
+/** What no question to a switch tells: how long it goes on sending to the old port (ageing, spanning tree, port security). */
+function slowSwitch(drills: readonly (Drill | null)[]): readonly Said[] {
+  const [last] = drills.flatMap((drill) => (drill?.ok === true ? drill : [])).toSorted((a, b) => b.at - a.at);
+  const outages = [last?.there, last?.back].flatMap((leg) => leg?.outage_ms ?? []);
+  if (outages.length === 0) return [skip("not measured: `clusterd drill` shows how soon it learns where an identity is")];
+  const worst = Math.max(...outages);
+  return [worst <= LEARNT ? ok(`learns at once: ${formatDuration(worst)} without an answer at the last drill`)
+    : warn(`the address was without an answer for ${formatDuration(worst)} at the last drill, though nothing else took so long`, "on the nodes' switch ports: spanning tree's edge mode (portfast), no port security or limit of MACs; a virtual switch must allow MAC changes; then `clusterd drill` again")];
 }
 
 const distinct = (space: Space, at: number, all: readonly Space[]): boolean => all.findIndex(({ freeBytes, freeInodes }) => freeBytes === space.freeBytes && freeInodes === space.freeInodes) === at;

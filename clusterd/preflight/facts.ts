@@ -50,6 +50,8 @@ export interface Facts {
     /** What is wrong with the certificates of the host keys, or null; undefined: there are none. */
     readonly certificates?: string | null | undefined;
   };
+  /** Whether each of this node's keys gets more than its forced command on the other node; null: could not be tried. */
+  readonly shells?: { readonly mirror: boolean | null; readonly control: boolean | null } | undefined;
   readonly sshd: readonly { readonly link: string; readonly address: string; readonly answers: boolean }[];
   readonly status: NodeStatus | null;
   readonly clock: ClockReport | null;

@@ -23,11 +23,13 @@ import { lastClockReport } from "../timesync/clock-report.ts";
 import { waysOf, wayProblems } from "../notify/ways.ts";
 import { readDrills } from "../moves/drill.ts";
 import { candidateLinks, chooseLink } from "../../mirror/links.ts";
+import type { Link } from "../../mirror/links.ts";
 import { readReport } from "../../mirror/report.ts";
 import { rsyncVersion } from "../../mirror/rsync-args.ts";
 import { lookAtTree } from "../../mirror/tree.ts";
 import { countEntries } from "../../mirror/watch.ts";
 import { askNeighbours, lookAtNics } from "./nics.ts";
+import { shellsGiven } from "./shells.ts";
 import { raisedAtBoot, servicesOf, unitsOf } from "./boot.ts";
 import type { Facts, Space } from "./facts.ts";
 
@@ -38,14 +40,14 @@ export async function gatherFacts(config: Config): Promise<Facts> {
   const answer = await askDaemon({ ask: "status" });
   const status = answer.ok ? answer.status ?? null : null;
   const links = candidateLinks(config, status);
-  const [nics, neighbours, sshd, programs, services, units, checks, fence, certificates] = await Promise.all([
+  const [nics, neighbours, sshd, programs, services, units, checks, fence, certificates, shells] = await Promise.all([
     lookAtNics(node), askNeighbours(config, status),
     Promise.all(links.map(async (link) => ({ link: link.name, address: link.address, answers: await chooseLink([link], config.cluster.sshPort) !== null }))),
-    versions(), servicesOf(config), unitsOf(), askServices(config, status), lookAtFence(config), certificateProblem(config),
+    versions(), servicesOf(config), unitsOf(), askServices(config, status), lookAtFence(config), certificateProblem(config), tryShells(config, links),
   ]);
   return {
     version: 1, node: node.name, wall: Date.now(), release: read("/proc/sys/kernel/osrelease").trim(), virtual: read("/proc/cpuinfo").includes(" hypervisor"),
-    nics, neighbours, sshd, programs, services, units, checks, status, fence,
+    nics, neighbours, sshd, shells, programs, services, units, checks, status, fence,
     raisedAtBoot: raisedAtBoot(config),
     configuration: configurationFacts(),
     keys: { ...keyFacts(config), certificates },
@@ -62,6 +64,11 @@ export async function gatherFacts(config: Config): Promise<Facts> {
     drill: readDrills().at(-1) ?? null,
     notify: { ways: waysOf(config).map(({ name }) => name), problems: wayProblems(config.cluster) },
   };
+}
+
+async function tryShells({ nodes, self, cluster: { sshPort } }: Config, links: readonly Link[]): Promise<Facts["shells"]> {
+  const link = await chooseLink(links, sshPort);
+  return link === null ? undefined : shellsGiven({ node: nodes[self === 0 ? 1 : 0].name, address: link.address, port: sshPort });
 }
 
 async function lookAtFence(config: Config): Promise<Facts["fence"]> {
