@@ -31,6 +31,12 @@ test("every command of both programs has examples and exit codes", () => {
   }
 });
 
+test("README's table has every command", () => {
+  const rows = readFileSync(new URL("../../../README.md", import.meta.url), "utf8").split("\n").filter((line) => line.startsWith("|"));
+  const named = new Set(rows.flatMap((row) => { let program = ""; return [...row.matchAll(/`([a-z -]+)`/g)].map(([, words = ""]) => { const [first = "", ...rest] = words.split(" "); if (first !== "clusterd" && first !== "mirror") return `${program} ${words}`; program = first; return `${program} ${rest.join(" ")}`; }); }));
+  assert.deepEqual(leaves.map(({ path }) => path.join(" ")).filter((path) => !named.has(path)), []);
+});
+
 test("bash: commands, their commands, their options, and words that are known", () => {
   assert.deepEqual(tab("clusterd", "swi"), ["switchover"]);
   assert.deepEqual(tab("clusterd", "keys", ""), ["export", "import", "certify", "--help"]);
