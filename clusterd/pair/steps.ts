@@ -124,8 +124,10 @@ const certifyStep = (at: Side): Step =>
 
 /** A daemon that runs goes on with the programs it began with. With a short lease its restart moves something, so a person says when. */
 export function leftToDo(machines: Setting["machines"], changes: readonly string[]): readonly string[] {
-  const upgraded = machines.filter(({ name, runs }) => runs && changes.some((change) => change.startsWith(`${name}: clusterd install`))).map(({ name }) => name);
-  return upgraded.length === 0 ? [] : [`clusterd on ${upgraded.join(" and ")} still runs the programs from before: there, one after the other, \`clusterd restart && systemctl restart clusterd-mirror\``];
+  const upgraded = machines.filter(({ name, runs }) => runs && changes.some((change) => change.startsWith(`${name}: clusterd install`)));
+  const [first] = upgraded;
+  const how = first?.init === "systemd" ? "clusterd restart && systemctl restart clusterd-mirror" : first?.init === "sysv" ? "/etc/init.d/clusterd upgrade" : "clusterd restart";
+  return first === undefined ? [] : [`clusterd on ${upgraded.map(({ name }) => name).join(" and ")} still runs the programs from before: there, one after the other, \`${how}\``];
 }
 
 // ---- what the boot process did until now ---------------------------------------------------------------------------
@@ -156,7 +158,9 @@ function serviceSteps({ machines, config }: Setting, at: Side): readonly Step[] 
   return config.services.flatMap(({ action, home }): readonly Step[] => {
     const unit = unitOf(action);
     if (unit === null) return [];
-    const [enabled, disable] = systemd ? [`systemctl is-enabled --quiet ${quote(unit)}`, `systemctl disable ${home === homeOf(machines[at], config) ? "" : "--now "}${quote(unit)}`] : [`ls /etc/rc[2345].d/S[0-9][0-9]${quote(unit)} >/dev/null`, `update-rc.d ${quote(unit)} disable`];
+    const away = home !== homeOf(machines[at], config);
+    const [enabled, disable] = systemd ? [`systemctl is-enabled --quiet ${quote(unit)}`, `systemctl disable ${away ? "--now " : ""}${quote(unit)}`]
+      : [`ls /etc/rc[2345].d/S[0-9][0-9]${quote(unit)} >/dev/null`, `update-rc.d ${quote(unit)} disable${away ? ` && /etc/init.d/${quote(unit)} stop` : ""}`];
     return [{
       at, what: `${disable}: clusterd starts it on the owner`, done: job(at, `! ${enabled} 2>/dev/null`),
       act: job(at, `set -e; (umask 077; mkdir -p ${RECORD}); echo ${quote(unit)} >>${RECORD}/disabled; ${disable}`),

@@ -58,6 +58,13 @@ test("where clusterd runs and its programs were replaced, the restart is left to
   assert.match(leftToDo(machines, ["serv1: clusterd install"]).join(), /^clusterd on serv1 still runs the programs from before/);
 });
 
+test("with init scripts: a service is taken out of the run levels, and stopped where it is not at home", () => {
+  const all = whats(pairSteps(setting({ machines: [machine(1, { init: "sysv" }), machine(2, { init: "sysv" })] })));
+  assert.deepEqual(all.filter((what) => what.includes("update-rc.d")), ["0 update-rc.d lighttpd disable: clusterd starts it on the owner", "1 update-rc.d lighttpd disable && /etc/init.d/lighttpd stop: clusterd starts it on the owner"]);
+  assert.deepEqual(all.filter((what) => what.includes("init.d/clusterd") || what.includes("systemctl")), ["0 /etc/init.d/clusterd start", "1 /etc/init.d/clusterd start"]);
+  assert.match(leftToDo([machine(1, { runs: true, init: "sysv" }), machine(2)], ["serv1: clusterd install"]).join(), /`\/etc\/init\.d\/clusterd upgrade`$/);
+});
+
 test("a private NIC without its address gets it from ifupdown, where that is in charge; unpair takes the file away", () => {
   const bare = (n: 1 | 2, boot: ReadonlyMap<string, string>) => withNics(machine(n, { boot }), nic("eth1", `02:00:00:00:01:0${n}`));
   assert.deepEqual(whats(cableSteps(setting())), []);
