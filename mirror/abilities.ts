@@ -93,7 +93,7 @@ export function tried(folder: string): Abilities {
 }
 
 /** To the nanosecond, which Node's own call cannot: otherwise the next run would find the tree's top changed. */
-const setTime = (fd: number, ns: bigint): void =>
+export const setTime = (fd: number, ns: bigint): void =>
   void spawnSync("touch", ["--time=modify", `--date=@${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, "0")}`, "."], { cwd: `/proc/self/fd/${fd}`, timeout: 5000, env: { PATH: "/usr/bin:/bin" } });
 
 function makeOwn(path: string): boolean {

@@ -19,6 +19,7 @@ import { addCheck } from "./check.ts";
 import { ensureKeys } from "./keys.ts";
 import { jobLedger } from "./ledger.ts";
 import { liveNow } from "./live-state.ts";
+import { inParallel } from "./parallel.ts";
 import { pass } from "./pass.ts";
 import { planRun } from "./plan.ts";
 import { lastGood, readReceived, readReport } from "./report.ts";
@@ -28,6 +29,7 @@ import { leftTo } from "./scheduler.ts";
 import { addScrub } from "./scrub/commands.ts";
 import { readScrub } from "./scrub/state.ts";
 import { findJob, noJob, settings } from "./settings.ts";
+import { readSpeeds } from "./speeds.ts";
 import { ledgerText, progressLine, runText, statusText } from "./text.ts";
 import type { StatusRow } from "./text.ts";
 import { vouched } from "./vouched.ts";
@@ -71,12 +73,9 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     if (elsewhere !== null) return say(elsewhere);
     const jobs = name === undefined ? config.jobs : config.jobs.filter((job) => job.name === name);
     if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
-    const done = [];
-    const passedOver = [];
-    for (const job of jobs) {
-      const because = flags.quiet && !flags.final && !flags.dryRun ? vouched(job, liveNow(job.name), readReport(job.name), Date.now()) : null;
-      if (because === null) done.push(await runAndEnter(config, job, flags)); else passedOver.push({ job: job.name, because });
-    }
+    const looked = jobs.map((job) => ({ job, because: flags.quiet && !flags.final && !flags.dryRun ? vouched(job, liveNow(job.name), readReport(job.name), Date.now()) : null }));
+    const passedOver = looked.flatMap(({ job, because }) => (because === null ? [] : [{ job: job.name, because }]));
+    const done = await inParallel(looked.filter(({ because }) => because === null), config.cluster.parallel, ({ job }) => runAndEnter(config, job, flags));
     const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
     const counted = done.filter(({ report }) => !skipped(report));
     process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
@@ -142,7 +141,7 @@ program.command("list").description("the jobs and their paths").option("--json",
   }));
 
 const statusRows = (config: Config): readonly StatusRow[] => config.jobs.map(({ name, home }) =>
-  ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), scrub: readScrub(name) }));
+  ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), sending: readSpeeds(name).last, scrub: readScrub(name) }));
 
 program.command("status").description("each job's last good run, how its changes travel, and what stands in the way of the next run").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {

@@ -2,10 +2,11 @@
 // If the source file is gone by then, nobody would ever clear them: rsync protects that folder. So the receiving side notes
 // each run that begins, and the first good one after an unfinished one sweeps. Node core only.
 
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { RunId } from "./backup-names.ts";
+import { setTime } from "./abilities.ts";
 import { PARTIAL_DIR } from "./rsync-args.ts";
 import { walk } from "./walk.ts";
 
@@ -29,8 +30,20 @@ export function noteEnded(job: string, run: RunId): void {
 export function sweepAfter(job: string, run: RunId, trees: readonly string[]): void {
   const others = unfinished(job).filter((one) => one !== run);
   const found = others.length === 0 ? [] : trees.flatMap(partialFolders);
-  for (const folder of found) rmSync(folder, { recursive: true, force: true });
+  for (const folder of found) remove(folder);
   rmSync(noteFile(job), { force: true });
+}
+
+/** The folder above it keeps its time, or the next run would find that changed. */
+function remove(folder: Buffer): void {
+  const above = openSync(folder.subarray(0, folder.lastIndexOf("/")), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const { mtimeNs } = fstatSync(above, { bigint: true });
+    rmSync(folder, { recursive: true, force: true });
+    setTime(above, mtimeNs);
+  } finally {
+    closeSync(above);
+  }
 }
 
 function unfinished(job: string): readonly RunId[] {

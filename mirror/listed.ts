@@ -38,7 +38,7 @@ export function pushListed({ job, session, epoch, timeout }: ListedWay, entry: E
   const wanted = names?.filter((name) => !out(name.replace(/^\.?\/|\/$/g, ""), isFolder(entry.path, name))) ?? null;
   const kept = entryBackupDir(backupDir(BACKUPS, job.name, run, "live"), entry);
   const args = [
-    ...senderOptions({ kind: entry.kind, special: job.special, ...how, fsync: false, backupDir: kept, listed: names !== null }, job.exclude),
+    ...senderOptions({ kind: entry.kind, special: job.special, whole: job.wholeFile === "yes", ...how, fsync: false, backupDir: kept, listed: names !== null }, job.exclude),
     "-e", THROUGH, `--rsync-path=clusterd-mirror v1 push ${job.name} ${epoch} ${run} ${entryKey(entry)} live`,
     names === null ? `./${basename(entry.path)}` : "./", `peer:${REMOTE_PATH}`,
   ];

@@ -1,14 +1,15 @@
-// All jobs of one identity, one after another: the last pass of a handover, and the recovery of a node that came back.
+// All jobs of one identity, a few at a time: the last pass of a handover, and the recovery of a node that came back.
 //
 // Only when every job was good does the peer count as in sync, and only at the epoch at which every one of them ran.
 
 import type { Duration } from "../clusterd/base/time.ts";
-import type { Config } from "../clusterd/config/config.ts";
+import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
 import type { RunKind } from "./backup-names.ts";
 import { enter } from "./book.ts";
 import { EXIT } from "./exit-codes.ts";
+import { inParallel } from "./parallel.ts";
 import type { RunReport } from "./report.ts";
 import { runJob } from "./run.ts";
 
@@ -24,14 +25,14 @@ export interface PassResult {
 export async function pass(config: Config, home: Index, { kind, within }: { readonly kind: RunKind; readonly within: Duration }): Promise<PassResult> {
   const deadline = Date.now() + within;
   const identity = config.nodes[home].name;
-  const jobs: { job: string; report: RunReport }[] = [];
-  for (const job of config.jobs.filter((one) => one.home === home)) {
+  const one = async (job: JobConfig): Promise<{ readonly job: string; readonly report: RunReport }> => {
     // A scheduled run of the same job may just be going on: it is waited for, rather than a handover failed.
     const result = await runJob(config, job, { kind, dryRun: false, until: deadline, patience: deadline - Date.now() });
     await enter(config, job, result);
-    jobs.push({ job: job.name, report: result.report });
-    if (result.report.code !== EXIT.ok && kind === "final") break; // a handover needs all or none
-  }
+    return { job: job.name, report: result.report };
+  };
+  // A handover needs all or none.
+  const jobs = await inParallel(config.jobs.filter((job) => job.home === home), config.cluster.parallel, one, ({ report }) => report.code === EXIT.ok || kind !== "final");
   const bad = jobs.find(({ report }) => report.code !== EXIT.ok);
   const epochs = new Set(jobs.map(({ report }) => report.epoch));
   const epoch = jobs[0]?.report.epoch ?? await currentEpoch(home);

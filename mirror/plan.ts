@@ -27,22 +27,24 @@ export interface Travel {
   readonly listed: boolean;
   /** Through the session that is open; else by a connection of its own, which is dearer to begin and cheaper for every byte. */
   readonly through: boolean;
+  /** Changed files go whole (whole-file.ts). */
+  readonly whole: boolean;
 }
 
-const WHOLE: Travel = { listed: false, through: false };
+const PLAIN: Travel = { listed: false, through: false, whole: false };
 
 export function planRun(plan: RunPlan): readonly Step[] {
   const kept = backupDir(BACKUPS, plan.job.name, plan.run, plan.kind);
   return plan.job.entries.map((entry): Step => {
     const tree = entry.kind === "tree";
     const host = plan.address.includes(":") ? `[${plan.address}]` : plan.address;
-    const args = (dryRun: boolean, maxDelete: number, { listed, through }: Travel): readonly string[] => [
-      ...senderOptions({ kind: entry.kind, special: plan.job.special, dryRun, listed, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
+    const args = (dryRun: boolean, maxDelete: number, { listed, through, whole }: Travel): readonly string[] => [
+      ...senderOptions({ kind: entry.kind, special: plan.job.special, dryRun, listed, whole, bwlimit: dryRun ? null : plan.job.bwlimit, fsync: plan.kind === "final", backupDir: entryBackupDir(kept, entry), maxDelete }, plan.job.exclude),
       ...(dryRun ? [] : ["--info=progress2"]),
       "-e", through ? THROUGH : plan.remoteShell, `--rsync-path=${requestPrefix(plan, entry)}`,
       tree ? "./" : `./${basename(entry.path)}`, `${host}:${REMOTE_PATH}`,
     ];
-    return { entry, cwd: tree ? entry.path : dirname(entry.path), dry: args(true, UNLIMITED, { listed: false, through: true }), real: (maxDelete, travel = WHOLE) => args(false, maxDelete, travel) };
+    return { entry, cwd: tree ? entry.path : dirname(entry.path), dry: args(true, UNLIMITED, { ...PLAIN, through: true }), real: (maxDelete, travel = PLAIN) => args(false, maxDelete, travel) };
   });
 }
 

@@ -11,21 +11,34 @@ import { rsync } from "./rsync.ts";
 import type { RsyncCall } from "./rsync.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
 import type { Session } from "./session.ts";
+import type { Link } from "./links.ts";
+import { readReport } from "./report.ts";
+import { readSpeeds, writeSpeeds } from "./speeds.ts";
 import { howToSend } from "./survey.ts";
 import type { Survey } from "./survey.ts";
 import { lookAtTree } from "./tree.ts";
+import { chooseWhole, measured } from "./whole-file.ts";
 
-export interface Pushing { readonly job: JobConfig; readonly session: Session; readonly deadline: WallTime; /** rsync's own limit of deletions. */ readonly limit: number; readonly onProgress: (progress: Progress) => void }
+export interface Pushing { readonly job: JobConfig; readonly session: Session; readonly link: Link["name"]; readonly deadline: WallTime; /** rsync's own limit of deletions. */ readonly limit: number; readonly onProgress: (progress: Progress) => void }
 
-export const dryRun = (step: Step, session: Session, deadline: WallTime): Promise<Counts> => complete(step, step.dry, deadline, { session });
+export const dryRun = (step: Step, session: Session, deadline: WallTime): Promise<Counts> => complete(step, step.dry, deadline, { session, countOnly: true });
 
-export async function push(survey: Survey, { job, session, deadline, limit, onProgress }: Pushing): Promise<Counts> {
+export async function push(survey: Survey, { job, session, link, deadline, limit, onProgress }: Pushing): Promise<Counts> {
   const { step } = survey;
   // Once more, just before: between the dry run and now the disk may have gone.
   if (step.entry.kind === "tree") insist(maySend(lookAtTree(step.entry.path, job.name), job.name));
-  const { names, ...travel } = howToSend(survey);
-  return complete(step, step.real(limit, travel), deadline, { onProgress, ...(travel.through ? { session } : {}), ...(names === null ? {} : { input: asInput(names) }) });
+  const { names, through, telling } = howToSend(survey);
+  const { speeds } = readSpeeds(job.name);
+  const choice = chooseWhole(job.wholeFile, speeds, { link, files: survey.counts?.transferred ?? 1, bytes: survey.bytes }, isCutOff(job.name));
+  const began = Date.now();
+  const counts = await complete(step, step.real(limit, { listed: names !== null, through, whole: choice.whole }), deadline, { onProgress, countOnly: true, ...(through ? { session } : {}), ...(names === null ? {} : { input: asInput(names) }) });
+  const load = { link, files: counts.transferred, bytes: counts.bytes };
+  if (counts.transferred > 0) writeSpeeds(job.name, { speeds: telling && job.bwlimit === null ? measured(speeds, load, choice.whole, counts, Date.now() - began) : speeds, last: choice });
+  return counts;
 }
+
+/** Has the run before left half-received files? */
+const isCutOff = (job: string): boolean => ["incomplete", "unreachable", "peer-refused"].includes(readReport(job)?.lastRun?.result ?? "");
 
 /** Files that vanished under rsync are normal in a live tree; a second pass right away is then whole. */
 async function complete(step: Step, args: readonly string[], deadline: WallTime, more: Partial<RsyncCall>): Promise<Counts> {

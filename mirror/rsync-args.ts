@@ -46,6 +46,10 @@ export interface Push {
   /** Only the paths on standard input, each ended by a zero byte: one that is gone is deleted there, one that ends in a slash is a folder
    *  whose names are compared (not what is deeper). */
   readonly listed?: boolean;
+  /** Changed files go whole, not as what differs. */
+  readonly whole?: boolean;
+  /** Bytes a second; null or absent = no limit. */
+  readonly bwlimit?: number | null;
   /** Contents are compared by checksum, whatever size and time say: a scrub. */
   readonly checksum?: boolean;
 }
@@ -61,6 +65,8 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
     ...(push.kind === "tree" ? ["--delete-delay", `--max-delete=${push.maxDelete}`] : []),
     ...(push.listed === true ? ["--files-from=-", "--from0", "--delete-missing-args"] : []),
     ...(push.fsync ? ["--fsync"] : []),
+    ...(push.whole === true ? ["--whole-file"] : []),
+    ...(push.bwlimit == null ? [] : [`--bwlimit=${Math.max(1, Math.round(push.bwlimit / 1024))}`]), // rsync counts in KiB
     ...ATTRIBUTE_RULES,
     ...exclude.map((pattern) => `--exclude=${pattern}`),
     ...(push.dryRun ? [NOT_HALF_RECEIVED] : []),
@@ -69,7 +75,7 @@ export function senderOptions(push: Push, exclude: readonly string[]): readonly 
 }
 
 /** What the words of a remote half mean, as far as they may differ from run to run. */
-export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly listed: boolean; readonly checksum: boolean; readonly special: Special; readonly capabilities: string }
+export interface ServerRequest { readonly dryRun: boolean; readonly deletes: boolean; readonly maxDelete: number; readonly fsync: boolean; readonly listed: boolean; readonly checksum: boolean; readonly whole: boolean; readonly special: Special; readonly capabilities: string }
 export type ParsedServer = { readonly ok: true; readonly request: ServerRequest } | { readonly ok: false; readonly because: string };
 
 /** -aHAXS --backup as rsync spells it for its remote half; without device nodes --specials takes the place of D. */
@@ -86,6 +92,7 @@ const LONG: Readonly<Record<string, ((value: string) => boolean) | null>> = {
   "--partial-dir": (value) => value === PARTIAL_DIR,
   "--max-delete": isCount,
   "--modify-window": (value) => value === "-1",
+  "--bwlimit": isCount, // the sender keeps to it by itself
   "--delete-delay": null,
   "--delete-missing-args": null,
   "--specials": null,
@@ -131,15 +138,15 @@ function split(word: string): readonly [string, string | null] {
   return cut < 0 ? [word, null] : [word.slice(0, cut), word.slice(cut + 1)];
 }
 
-/** The joined letters: exactly ours, perhaps n (dry run), c (checksum) or v; from e on it is the sender's capabilities. */
-function judgeLetters(joined: string, ours: string): { readonly dryRun: boolean; readonly checksum: boolean; readonly capabilities: string } | null {
+/** The joined letters: exactly ours, perhaps n (dry run), c (checksum), W (whole files) or v; from e on it is the sender's capabilities. */
+function judgeLetters(joined: string, ours: string): { readonly dryRun: boolean; readonly checksum: boolean; readonly whole: boolean; readonly capabilities: string } | null {
   const cut = joined.indexOf("e");
   if (cut < 0) return null;
   const letters = [...joined.slice(0, cut)];
   const capabilities = joined.slice(cut);
-  const [dryRun, checksum] = [letters.includes("n"), letters.includes("c")];
-  const plain = letters.filter((letter) => !["n", "c", "v"].includes(letter)).sort().join("");
-  return plain === [...ours].sort().join("") && /^e\.[A-Za-z]{0,20}$/.test(capabilities) ? { dryRun, checksum, capabilities } : null;
+  const [dryRun, checksum, whole] = [letters.includes("n"), letters.includes("c"), letters.includes("W")];
+  const plain = letters.filter((letter) => !["n", "c", "W", "v"].includes(letter)).sort().join("");
+  return plain === [...ours].sort().join("") && /^e\.[A-Za-z]{0,20}$/.test(capabilities) ? { dryRun, checksum, whole, capabilities } : null;
 }
 
 const show = (word: string): string => JSON.stringify(word.slice(0, 60));
@@ -147,7 +154,7 @@ const show = (word: string): string => JSON.stringify(word.slice(0, 60));
 /** Receiver: what is really run, all of it ours but for the numbers and switches in `request`. */
 export function serverArgs(request: ServerRequest, target: { readonly path: string; readonly kind: "tree" | "file"; readonly backupDir: string }): readonly string[] {
   return [
-    "--server", `-${request.dryRun ? "n" : ""}${request.checksum ? "c" : ""}${(request.listed ? LISTED_LETTERS : LETTERS)[request.special]}${request.capabilities}`,
+    "--server", `-${request.dryRun ? "n" : ""}${request.checksum ? "c" : ""}${request.whole ? "W" : ""}${(request.listed ? LISTED_LETTERS : LETTERS)[request.special]}${request.capabilities}`,
     ...(request.special === "drop" ? ["--specials", "--chmod=Fug-s", `--filter=${WITHOUT_CAPABILITIES}`] : []),
     ...(request.listed ? ["--no-r", "--delete-missing-args"] : []),
     "--log-format=%i", `--timeout=${IO_TIMEOUT}`, "--backup-dir", target.backupDir,

@@ -17,7 +17,8 @@ export interface Counts {
   /** Those of them that are not deleted, a folder with a slash at its end; null when they are too many to remember. */
   readonly names: readonly string[] | null;
   readonly deleted: readonly string[];
-  /** Files that were there with other content and have been replaced. */
+  /** Files that were there with other content and have been replaced; how many, and which, if that was asked for. */
+  readonly overwritten: number;
   readonly replaced: readonly string[];
   /** Of a comparison by checksum: files of equal size and time whose content differs. */
   readonly rotten: readonly string[];
@@ -45,10 +46,14 @@ export class OutputReader {
   #rotten: string[] = [];
   readonly #onProgress: (progress: Progress) => void;
   readonly #onNew: (name: string) => void;
+  readonly #countOnly: boolean;
+  #overwritten = 0;
 
-  constructor(onProgress: (progress: Progress) => void = () => undefined, onNew: (name: string) => void = () => undefined) {
+  /** `countOnly`: the names of what is replaced are not kept. */
+  constructor(onProgress: (progress: Progress) => void = () => undefined, onNew: (name: string) => void = () => undefined, countOnly = false) {
     this.#onProgress = onProgress;
     this.#onNew = onNew;
+    this.#countOnly = countOnly;
   }
 
   read(text: string): void {
@@ -64,7 +69,7 @@ export class OutputReader {
     const count = (name: string): number => this.#statistics.get(name) ?? 0;
     return {
       files: count("Number of files"), created: count("Number of created files"), transferred: count("Number of regular files transferred"), bytes: count("Total transferred file size"),
-      changed: this.#changed, names: this.#names, deleted: this.#deleted, replaced: this.#replaced, rotten: this.#rotten,
+      changed: this.#changed, names: this.#names, deleted: this.#deleted, overwritten: this.#overwritten, replaced: this.#replaced, rotten: this.#rotten,
     };
   }
 
@@ -84,7 +89,7 @@ export class OutputReader {
     if (change.startsWith("*deleting")) { this.#deleted.push(name.trimStart()); return; }
     if ((this.#names?.push(name) ?? 0) > MOST_NAMES) this.#names = null;
     if (change.endsWith("+++++++++")) this.#onNew(name);
-    else if (change.startsWith("<f")) this.#replaced.push(name);
+    else if (change.startsWith("<f")) { this.#overwritten += 1; if (!this.#countOnly) this.#replaced.push(name); }
   }
 }
 

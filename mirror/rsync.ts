@@ -23,6 +23,8 @@ export interface RsyncCall {
   readonly onProgress?: (progress: Progress) => void;
   /** Called with each name that the peer did not have. */
   readonly onNew?: (name: string) => void;
+  /** The names of what is replaced are not wanted: a million of them would be most of the memory. */
+  readonly countOnly?: true;
   /** For standard input: the paths of --files-from=-. */
   readonly input?: Buffer;
   /** The way to the remote half, when `args` name THROUGH as the remote shell. */
@@ -33,8 +35,8 @@ export interface RsyncCall {
  *  the bytes from the other side, as ssh does: rsync closes nothing before it waits for that. */
 export const THROUGH = `sh -c 'printf "%s\\n" "$*" >&4; exec 5<&0; cat <&5 >&4 3<&- 5<&- & exec cat <&3 4>&- 5<&-'`;
 
-export async function rsync(args: readonly string[], { cwd, timeout, onProgress, onNew, input, session }: RsyncCall): Promise<RsyncResult> {
-  const reader = new OutputReader(onProgress, onNew);
+export async function rsync(args: readonly string[], { cwd, timeout, onProgress, onNew, countOnly, input, session }: RsyncCall): Promise<RsyncResult> {
+  const reader = new OutputReader(onProgress, onNew, countOnly);
   let errors: string[] = [];
   const heard = (text: string): void => { errors = (errors.join("\n") + text).split("\n").slice(-KEPT_LINES); };
   const child = spawn("rsync", args, { cwd, stdio: ["pipe", "pipe", "pipe", ...(session === undefined ? [] : ["pipe" as const, "pipe" as const])], env: { ...process.env, LC_ALL: "C" } });

@@ -142,7 +142,7 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
   for (const survey of surveys) {
     const { step, counts } = survey;
     const onProgress = (progress: Progress): void => options.onProgress?.(step.entry.path, progress);
-    done.push(entryReport(step, counts?.changed === 0 ? counts : await push(survey, { job, session, deadline, limit, onProgress })));
+    done.push(entryReport(step, counts?.changed === 0 ? counts : await push(survey, { job, session, link: found.link?.name ?? "private", deadline, limit, onProgress })));
     found.entries = done;
   }
   const committed = JSON.parse(await ask("commit", ...common, options.kind)) as CommitAnswer;
@@ -167,7 +167,6 @@ export async function request(session: Session, words: readonly string[], timeou
     throw new Stop("peer-refused", EXIT.peerRefused, `${peer.node} refused: ${because.replace(/^clusterd-mirror: refused: /, "")}`);
   }
 }
-
 
 /** `whole`: a person wants to know what would happen, and not only whether it may. */
 async function surveyAll(steps: readonly Step[], { there }: Scene, session: Session, deadline: number, whole: boolean): Promise<readonly Survey[]> {

@@ -11,7 +11,7 @@ import { look } from "./batch.ts";
 import { latin1 } from "./listed.ts";
 import type { Need } from "./guards.ts";
 import type { PeerTree } from "./receive-check.ts";
-import type { Step, Travel } from "./plan.ts";
+import type { Step } from "./plan.ts";
 import type { Counts } from "./rsync-outcome.ts";
 import type { Entry } from "./settings.ts";
 import { lookAtTree } from "./tree.ts";
@@ -26,7 +26,7 @@ export interface Survey {
   readonly created: number;
 }
 
-export const needOf = ({ step, counts, bytes, created }: Survey): Need => ({ entry: step.entry, bytes, created, kept: counts === null ? 0 : counts.replaced.length + counts.deleted.length });
+export const needOf = ({ step, counts, bytes, created }: Survey): Need => ({ entry: step.entry, bytes, created, kept: counts === null ? 0 : counts.overwritten + counts.deleted.length });
 
 /** ext2 to ext4, xfs, tmpfs (statfs(2)): a block that is used there is one block elsewhere. Others compress, or share blocks between files. */
 const PLAIN = [0xef53, 0x58465342, 0x01021994];
@@ -46,12 +46,18 @@ const MANY_BYTES = 32 * 1024 * 1024;
 const DEARER = 4;
 const FEW = 1000;
 
-export interface Sending extends Travel { /** For standard input; null: the whole tree. */ readonly names: readonly string[] | null }
+export interface Sending {
+  /** For standard input; null: the whole tree. */
+  readonly names: readonly string[] | null;
+  /** It is known what is sent, and nothing more is compared: how long it takes tells how fast that is. */
+  readonly telling: boolean;
+  readonly through: boolean;
+}
 
 export function howToSend({ step: { entry }, counts, bytes }: Survey): Sending {
   const names = entry.kind === "file" || counts === null ? null : listable(entry.path, counts);
   const known = entry.kind === "file" || names !== null;
-  return { names, listed: names !== null, through: known && bytes < MANY_BYTES };
+  return { names, telling: names !== null || (entry.kind === "tree" && counts === null), through: known && bytes < MANY_BYTES };
 }
 
 function listable(tree: string, { names, files, deleted }: Counts): readonly string[] | null {

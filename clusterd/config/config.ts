@@ -62,6 +62,8 @@ export interface ClusterConfig {
   readonly serialBaud: number;
   /** TCP port of the peer's sshd, for mirroring and control questions. */
   readonly sshPort: number;
+  /** How many mirror jobs run at the same time. */
+  readonly parallel: number;
   /** Without a point at its end. */
   readonly zone: string | null;
   /** Clock offset to the peer above which there is an alarm and runs are refused. */
@@ -149,6 +151,7 @@ export interface ServiceConfig {
 }
 
 export type Special = "keep" | "drop";
+export type WholeFile = "auto" | "yes" | "no";
 
 export interface JobConfig {
   /** Unique in the cluster: `samba`, or the file name of a 1999 description such as `Flpd`. */
@@ -166,6 +169,10 @@ export interface JobConfig {
   readonly maxDeletePercent: number;
   /** Are set-user-id and set-group-id bits of files, file capabilities and device nodes carried over? */
   readonly special: Special;
+  /** Are changed files sent whole, or as what differs? */
+  readonly wholeFile: WholeFile;
+  /** Bytes a second that a run may send; null = no limit. */
+  readonly bwlimit: number | null;
   /** Who tells of changes: null = as the cluster says. */
   readonly watch: Watch | null;
   readonly timeout: Duration;

@@ -36,7 +36,7 @@ function clusterFacts(c: ClusterConfig): readonly Fact[] {
     ["divergence", c.divergence],
     ["solo_boot", c.soloBoot === "ask" ? "ask" : `allow, after ${formatDuration(c.soloWait)}`],
     ["scheduler", c.scheduler], ["notify", words(c.notify)], ["notify_mail", c.notifyMail === null ? "root, where there is a sendmail" : c.notifyMail.join(" ")],
-    ["notify_webhook", c.notifyWebhook], ["notify_remind", formatDuration(c.notifyRemind)], ["notify_lag", formatDuration(c.notifyLag)], ["port", `${c.port}/udp`], ["serial_baud", `${c.serialBaud}`], ["ssh_port", `${c.sshPort}/tcp`], ["zone", c.zone ?? "none"],
+    ["notify_webhook", c.notifyWebhook], ["notify_remind", formatDuration(c.notifyRemind)], ["notify_lag", formatDuration(c.notifyLag)], ["port", `${c.port}/udp`], ["serial_baud", `${c.serialBaud}`], ["ssh_port", `${c.sshPort}/tcp`], ["parallel", `${c.parallel}`], ["zone", c.zone ?? "none"],
     ["offset_limit", formatDuration(c.offsetLimit)], ["kernel_lease", c.kernelLease], ["watchdog", c.watchdog], ["watch", c.watch],
   ];
 }
@@ -76,11 +76,11 @@ function actionFacts(action: Action | null): readonly Fact[] {
   return [["start_command", words(action.start)], ["stop_command", words(action.stop)], ["check_command", words(action.check)]];
 }
 
-function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, special, timeout, keepFor, keepRuns, keepSize, before, after }: JobConfig): readonly Fact[] {
+function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, special, wholeFile, bwlimit, timeout, keepFor, keepRuns, keepSize, before, after }: JobConfig): readonly Fact[] {
   return [
     ...entries.map(({ path, kind }): Fact => [kind, path]),
     ...(exclude.length === 0 ? [] : [["exclude", words(exclude)] as const]),
-    ["deletions", `more than ${maxDelete}, or than ${maxDeletePercent} % of the files, ask for approval`], ...(special === "keep" ? [] : [["special", "set-user-id bits, file capabilities and device nodes are dropped"] as const]), ["timeout", formatDuration(timeout)],
+    ["deletions", `more than ${maxDelete}, or than ${maxDeletePercent} % of the files, ask for approval`], ...(special === "keep" ? [] : [["special", "set-user-id bits, file capabilities and device nodes are dropped"] as const]), ["whole_file", wholeFile], ...(bwlimit === null ? [] : [["bwlimit", `${bwlimit} bytes a second`] as const]), ["timeout", formatDuration(timeout)],
     ...(before.length === 0 ? [] : [["before", words(before)] as const]), ...(after.length === 0 ? [] : [["after", words(after)] as const]),
     ["keeps", [`${formatDuration(keepFor)}`, ...(keepRuns === null ? [] : [`${keepRuns} runs`]), ...(keepSize === null ? [] : [`${keepSize} bytes`])].join(", ")],
   ];

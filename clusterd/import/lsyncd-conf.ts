@@ -113,6 +113,12 @@ function syncKey(draft: Draft, service: DraftService, entry: LuaEntry, at: Where
   } else if (entry.key === "rsync" && entry.value.kind === "table") {
     const odd = entry.value.entries.filter(({ key }) => key === null || RSYNC_LOST.includes(key));
     note(draft, "needless", { ...where, directive: `${service.name}: rsync` }, "the mirror has options of its own: -aHAXS --numeric-ids --delete --backup");
-    for (const one of odd) note(draft, "lost", { ...where, line: one.line, directive: `${service.name}: rsync ${one.key ?? ""} ${one.value.kind === "table" ? one.value.entries.map(({ value }) => shown(value)).join(" ") : shown(one.value)}` }, "further options of rsync cannot be given", null);
+    for (const one of odd) {
+      const at: Where = { ...where, line: one.line, directive: `${service.name}: rsync ${one.key ?? ""} ${one.value.kind === "table" ? one.value.entries.map(({ value }) => shown(value)).join(" ") : shown(one.value)}` };
+      const kilobytes = one.key === "bwlimit" && one.value.kind !== "table" && /^\d{1,9}$/.test(one.value.text) ? one.value.text : null;
+      if (kilobytes === null) { note(draft, "lost", at, "further options of rsync cannot be given", null); continue; }
+      append(service.mirror, "bwlimit", `${kilobytes}K`);
+      note(draft, "carried", at, `${placeOf(service)} [mirror] bwlimit = ${kilobytes}K`);
+    }
   } else left(draft, entry, SYNC, at, service.name);
 }

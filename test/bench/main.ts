@@ -12,7 +12,7 @@ import { failover } from "./failover.ts";
 import { idle } from "./idle.ts";
 import { load } from "./load.ts";
 import { freshPair, makeConfiguration } from "./pair.ts";
-import { mirrorBench, mirrorTable, mirrorWrong } from "./mirror.ts";
+import { mirrorBench, mirrorTable, mirrorWrong, PARTS } from "./mirror.ts";
 import type { MirrorOptions } from "./mirror.ts";
 import { markdown } from "./result.ts";
 import type { Result } from "./result.ts";
@@ -51,9 +51,12 @@ program.command("failover")
   .action(bench);
 
 program.command("mirror")
-  .description("lag of the live mirror at one and twenty writes a second, of a burst, a rename and a deletion of 1000 files, beside lsyncd; whole passes beside plain rsync; memory and idle cost")
+  .description("lag of the live mirror at one and twenty writes a second, of a burst, a rename and a deletion of 1000 files, beside lsyncd; whole passes and the two jobs of 1999 beside plain rsync; memory and idle cost; or what is left after kill -9")
   .option("--files <n>", "files in the tree", whole(2000, 2_000_000), 100_000).option("--seconds <s>", "how long each load of writes takes", whole(1, 3600), 30)
   .option("--rounds <n>", "how often each whole pass", whole(1, 100), 3).option("--minutes <m>", "begin nothing more after so long", whole(1, 1440), 20).option("--no-peers", "only ours")
+  .addOption(new Option("--part <name...>", "only these").choices([...PARTS]).default([...PARTS]))
+  .option("--scale <share>", "of the two jobs of 1999 (27 GB of disk at 1), at most; less where less is free", (word) => Number(word), 1)
+  .option("--kills <n>", "in place of all that: n rounds in which a process of the mirror, or all of a node's, is killed", whole(0, 100_000), 0)
   .addOption(new Option("--watch <by>", "who tells of changes").choices(["auto", "chokidar", "fatrace"]).default("auto")).option("--json", "print one JSON object")
   .action(async ({ json, ...options }: MirrorOptions & { readonly json?: true }) => {
     const result = await mirrorBench(options, (line) => console.error(line));

@@ -7,18 +7,31 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Pair } from "../mirror/pair.ts";
-import { TreeJobs } from "./mirroring/jobs.ts";
-import type { TreeJob } from "./mirroring/jobs.ts";
+import { fittingScale, headline } from "./mirroring/headline.ts";
+import { counted, TreeJobs } from "./mirroring/jobs.ts";
+import type { Taken, TreeJob } from "./mirroring/jobs.ts";
+import { Killing } from "./mirroring/kills.ts";
+import type { Kills } from "./mirroring/kills.ts";
 import { makeTree, runLoads } from "./mirroring/loads.ts";
 import type { Measured } from "./mirroring/loads.ts";
 import { Peers } from "./mirroring/peers.ts";
+import { countProcessor } from "./mirroring/processor.ts";
 
-export interface MirrorOptions { readonly files: number; readonly seconds: number; readonly minutes: number; readonly rounds: number; readonly watch: "auto" | "chokidar" | "fatrace"; readonly peers: boolean }
+export const PARTS = ["live", "passes", "headline"] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface MirrorOptions {
+  readonly files: number; readonly seconds: number; readonly minutes: number; readonly rounds: number; readonly watch: "auto" | "chokidar" | "fatrace"; readonly peers: boolean;
+  readonly part: readonly Part[]; /** Of the two jobs of 1999, at most. */ readonly scale: number; /** Rounds of killing, in place of everything else. */ readonly kills: number;
+}
 export interface MirrorResult {
   readonly files: number; readonly by: string | null; readonly live_after_s: number; readonly load_average: number;
   readonly systems: Readonly<Record<string, Measured>>;
   readonly jobs: readonly TreeJob[];
   readonly processes: readonly { readonly name: string; readonly rss_mb: number; readonly idle_cpu_percent: number }[];
+  /** From when the watcher stands still until the job says that it is deaf, and from when it goes on until it is believed again. */
+  readonly deaf: { readonly noticed_ms: number; readonly live_again_ms: number } | null;
+  readonly kills: Kills | null;
   /** What was not measured, and why. */
   readonly skipped: readonly string[];
 }
@@ -27,34 +40,47 @@ const IDLE_S = 10;
 /** lsyncd collects for a second, twice. */
 const LSYNCD_SETTLE = 4000;
 
+const NO_TIME = "no time left";
+
 export async function mirrorBench(options: MirrorOptions, tell: (line: string) => void): Promise<MirrorResult> {
-  const { files, watch } = options;
+  const { files, watch, part } = options;
   const deadline = performance.now() + options.minutes * 60_000;
-  const pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\nmax_delete = 100000\nmax_delete_percent = 100\nwatch = ${watch}\n`, { oneMount: true });
+  countProcessor();
+  const pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\nmax_delete = 1000000\nmax_delete_percent = 100\nwatch = ${watch}\n`, { oneMount: true });
   const peers = new Peers(pair);
   const skipped: string[] = [];
   const systems: Record<string, Measured> = {};
+  const jobs: TreeJob[] = [];
+  let ours: Ours | null = null;
+  let kills: Kills | null = null;
+  const late = (what: string): boolean => performance.now() > deadline && skipped.push(`${what}: ${NO_TIME}`) > 0;
   try {
-    makeTree(`${pair.data}/www`, files);
-    tell(`${files} files made`);
-    const ours = await ourLoads(pair, options, tell);
-    systems["ours"] = ours.measured;
-    if (options.peers) await peers.start();
-    if (!options.peers) skipped.push("lsyncd and plain rsync: not asked for");
-    else if (performance.now() > deadline) skipped.push("lsyncd: no time left");
+    if (options.kills > 0) kills = await new Killing(pair, tell).kills(options.kills, deadline);
     else {
-      const lsyncd = await lsyncdLoads(pair, peers, options, tell);
-      if (typeof lsyncd === "string") skipped.push(lsyncd); else systems["lsyncd, delay 1 s"] = lsyncd;
+      if (part.some((one) => one !== "headline")) { makeTree(`${pair.data}/www`, files); tell(`${files} files made`); }
+      if (part.includes("live")) { ours = await ourLoads(pair, options, tell); systems["ours"] = ours.measured; }
+      if (options.peers) await peers.start(); else skipped.push("lsyncd and plain rsync: not asked for");
+      const tree = new TreeJobs(pair, peers);
+      if (options.peers && part.includes("live") && !late("lsyncd")) {
+        const lsyncd = await lsyncdLoads(pair, peers, options, tell);
+        if (typeof lsyncd === "string") skipped.push(lsyncd); else systems["lsyncd, delay 1 s"] = lsyncd;
+      }
+      if (options.peers && part.includes("passes")) jobs.push(...await wholePasses(tree, ours?.vouched ?? [], options, late, tell));
+      if (options.peers && part.includes("headline") && !late("the jobs of 1999")) jobs.push(...await headline(`${pair.data}/www`, tree, { scale: fittingScale(pair.home, options.scale), rounds: options.rounds }, tell));
     }
-    const jobs = options.peers ? await wholePasses(new TreeJobs(pair, peers), ours.vouched, options, deadline, skipped, tell) : [];
-    return { files, by: ours.by, live_after_s: ours.liveAfter, load_average: Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]), systems, jobs, processes: ours.processes, skipped };
+    return {
+      files, by: ours?.by ?? null, live_after_s: ours?.liveAfter ?? 0, load_average: Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]),
+      systems, jobs, processes: ours?.processes ?? [], deaf: ours?.deaf ?? null, kills, skipped,
+    };
   } finally {
     await peers.stop();
     await pair.close();
   }
 }
 
-async function ourLoads(pair: Pair, options: MirrorOptions, tell: (line: string) => void) {
+interface Ours { readonly by: string | null; readonly liveAfter: number; readonly measured: Measured; readonly processes: MirrorResult["processes"]; readonly deaf: MirrorResult["deaf"]; readonly vouched: readonly Taken[] }
+
+async function ourLoads(pair: Pair, options: MirrorOptions, tell: (line: string) => void): Promise<Ours> {
   const daemon = spawn("nsenter", [...pair.inside, new URL("../../mirror/bin/mirror", import.meta.url).pathname, "daemon"], { env: { ...process.env, ...pair.one.env }, stdio: "ignore" });
   try {
     const began = performance.now();
@@ -64,13 +90,27 @@ async function ourLoads(pair: Pair, options: MirrorOptions, tell: (line: string)
     const measured = await runLoads(`${pair.data}/www`, `${pair.dataTwo}/www`, { seconds: options.seconds, settle: 500 }, (line) => tell(`ours: ${line}`));
     const processes = await idle(pair);
     // Paired with plain rsync's passes later: while nobody watches, ours are full ones.
-    const vouched: number[] = [];
-    for (let round = 0; round < options.rounds + 2; round += 1) vouched.push(await timed(() => pair.mirror("run", "www", "--quiet", "--json").then(({ stdout }) => { if (!stdout.includes("nothing to compare")) throw new Error(`a run was not passed over: ${stdout.slice(0, 300)}`); })));
-    return { by, liveAfter, measured, processes, vouched };
+    const vouched: Taken[] = [];
+    for (let round = 0; round < options.rounds + 2; round += 1) vouched.push(await counted(() => timed(() => pair.mirror("run", "www", "--quiet", "--json").then(({ stdout }) => { if (!stdout.includes("nothing to compare")) throw new Error(`a run was not passed over: ${stdout.slice(0, 300)}`); }))));
+    return { by, liveAfter, measured, processes, deaf: by === "fatrace" ? await deaf(pair, daemon.pid ?? 0) : null, vouched };
   } finally {
     daemon.kill("SIGTERM");
     await once(daemon, "exit");
   }
+}
+
+/** The watcher's process stands still: nothing is heard any more, and nobody says so. */
+async function deaf(pair: Pair, daemon: number): Promise<MirrorResult["deaf"]> {
+  const children = execFileSync("pgrep", ["-P", String(daemon), "-x", "fatrace"], { encoding: "utf8" }).trim().split("\n").map(Number);
+  const state = `${pair.one.root}/run/mirror/live/www.json`;
+  const by = (): string | null => (JSON.parse(readFileSync(state, "utf8")) as { by: string | null }).by;
+  const stopped = performance.now();
+  for (const pid of children) process.kill(pid, "SIGSTOP");
+  while (by() !== null && performance.now() - stopped < 10_000) await sleep(5);
+  const noticed = performance.now();
+  for (const pid of children) try { process.kill(pid, "SIGCONT"); } catch { /* it has been ended for being deaf */ }
+  await live(pair);
+  return { noticed_ms: Math.round(noticed - stopped), live_again_ms: Math.round(performance.now() - noticed) };
 }
 
 async function lsyncdLoads(pair: Pair, peers: Peers, { seconds }: MirrorOptions, tell: (line: string) => void): Promise<Measured | string> {
@@ -84,14 +124,14 @@ async function lsyncdLoads(pair: Pair, peers: Peers, { seconds }: MirrorOptions,
   }
 }
 
-async function wholePasses(tree: TreeJobs, vouched: readonly number[], { rounds }: MirrorOptions, deadline: number, skipped: string[], tell: (line: string) => void): Promise<readonly TreeJob[]> {
+async function wholePasses(tree: TreeJobs, vouched: readonly Taken[], { rounds }: MirrorOptions, late: (what: string) => boolean, tell: (line: string) => void): Promise<readonly TreeJob[]> {
   const done: TreeJob[] = [];
   const fromEarlier = [...vouched];
   for (const [name, times, prepare, ours] of [
     ["first copy", rounds, () => tree.forget(), undefined], ["nothing changed", rounds + 2, () => undefined, undefined],
-    ["nothing changed, the watcher vouches", vouched.length, () => undefined, () => Promise.resolve(fromEarlier.pop() ?? 0)], ["1 % changed", rounds, () => tree.changeSome(), undefined],
+    ["nothing changed, the watcher vouches", vouched.length, () => undefined, () => Promise.resolve(fromEarlier.pop() as Taken)], ["1 % changed", rounds, () => tree.changeSome(), undefined],
   ] as const) {
-    if (performance.now() > deadline) { skipped.push(`${name}: no time left`); continue; }
+    if (times === 0 || late(name)) continue;
     done.push(await tree.take(name, times, prepare, ours));
     tell(JSON.stringify(done.at(-1)));
   }
@@ -117,7 +157,7 @@ async function live(pair: Pair): Promise<string | null> {
 async function idle(pair: Pair): Promise<MirrorResult["processes"]> {
   const found = execFileSync("ps", ["-eo", "pid=,comm=,args="], { encoding: "utf8" }).split("\n").flatMap((line) => {
     const [, pid, comm] = /^\s*(\d+) (\S+)/.exec(line) ?? [];
-    return pid !== undefined && comm !== undefined && /^(node|MainThread|fatrace)/.test(comm) && owns(pid, pair.home) ? [{ pid, name: line.includes("receive") ? "mirror receive" : line.includes("daemon") ? "mirror daemon" : comm }] : [];
+    return pid !== undefined && comm !== undefined && /^(node|MainThread|fatrace|ssh)/.test(comm) && owns(pid, pair.home) ? [{ pid, name: line.includes("receive") ? "mirror receive" : line.includes("daemon") ? "mirror daemon" : comm }] : [];
   });
   const ticks = (pid: string): number => { const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []; return Number(fields[11]) + Number(fields[12]); };
   const before = found.map(({ pid }) => ticks(pid));
@@ -129,16 +169,27 @@ async function idle(pair: Pair): Promise<MirrorResult["processes"]> {
 
 const owns = (pid: string, home: string): boolean => { try { return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`CLUSTERD_RUN=${home}/`); } catch { return false; } };
 
-export const mirrorWrong = ({ systems }: MirrorResult): readonly string[] => systems["ours"]?.wrong ?? [];
+export const mirrorWrong = ({ systems, jobs, kills }: MirrorResult): readonly string[] => [...systems["ours"]?.wrong ?? [], ...jobs.flatMap(({ wrong }) => wrong), ...kills?.wrong ?? []];
 
-export function mirrorTable({ files, by, live_after_s, load_average, systems, jobs, processes, skipped }: MirrorResult): string {
+export function mirrorTable(result: MirrorResult): string {
+  const { files, by, live_after_s, load_average, systems, jobs, processes, deaf, kills, skipped } = result;
+  const seconds = (value: number | null): string => value?.toFixed(2) ?? "–";
+  const memory = processes.reduce((sum, { rss_mb }) => sum + rss_mb, 0);
+  const cpu = processes.reduce((sum, { idle_cpu_percent }) => sum + idle_cpu_percent, 0);
+  if (kills !== null) return [
+    `${kills.rounds} rounds, load average ${load_average}; killed: ${Object.entries(kills.killed).map(([name, times]) => `${name} ${times}`).join(", ")}`,
+    `the same again after ${kills.converged_ms?.median ?? "–"} ms (${kills.converged_ms?.max ?? "–"} at most); ${kills.looks} looks at files that were being replaced`,
+    ...kills.wrong.map((line) => `WRONG: ${line}`), ...(kills.wrong.length === 0 ? ["no version lost, no file with half its content"] : []),
+  ].join("\n");
   return [
     `${files} files, by ${by ?? "nobody"}, live after ${live_after_s.toFixed(1)} s; load average at the end ${load_average}`, "",
     "| load | by | changes | p50 ms | p95 ms | p99 ms | max ms |", "|---|---|---|---|---|---|---|",
     ...Object.entries(systems).flatMap(([system, { loads }]) => loads.map((one) => `| ${one.load} | ${system} | ${one.changes} | ${one.p50_ms} | ${one.p95_ms} | ${one.p99_ms} | ${one.max_ms} |`)), "",
-    "| whole pass | rounds | ours s | plain rsync s | ratio |", "|---|---|---|---|---|", ...jobs.map((one) => `| ${one.job} | ${one.rounds} | ${one.ours_s.toFixed(2)} | ${one.rsync_s.toFixed(2)} | ${one.ratio} |`), "",
-    "| process | MB | idle % of a core |", "|---|---|---|", ...processes.map((one) => `| ${one.name} | ${one.rss_mb} | ${one.idle_cpu_percent.toFixed(1)} |`),
+    "| whole pass | rounds | ours s | plain rsync s | ratio | CPU ours | CPU plain | ratio |", "|---|---|---|---|---|---|---|---|",
+    ...jobs.map((one) => `| ${one.job} | ${one.rounds} | ${seconds(one.ours_s)} | ${seconds(one.rsync_s)} | ${one.ratio} | ${seconds(one.ours_cpu_s)} | ${seconds(one.rsync_cpu_s)} | ${one.cpu_ratio ?? "–"} |`), "",
+    "| process | MB | idle % of a core |", "|---|---|---|", ...processes.map((one) => `| ${one.name} | ${one.rss_mb} | ${one.idle_cpu_percent.toFixed(1)} |`), `| all | ${memory} | ${cpu.toFixed(1)} |`,
+    ...(deaf === null ? [] : [`\nA watcher that stands still is noticed after ${deaf.noticed_ms} ms, and believed again after ${deaf.live_again_ms} ms.`]),
     ...skipped.map((line) => `\nNot measured: ${line}`),
-    ...Object.entries(systems).flatMap(([system, { wrong }]) => wrong.map((line) => `\nWRONG, ${system}: ${line}`)),
+    ...Object.entries(systems).flatMap(([system, { wrong }]) => wrong.map((line) => `\nWRONG, ${system}: ${line}`)), ...jobs.flatMap(({ wrong }) => wrong.map((line) => `\nWRONG, ${line}`)),
   ].join("\n");
 }

@@ -32,11 +32,11 @@ const OPTIONS = `--sender --daemon --copy-links --copy-dirlinks --keep-dirlinks 
 --delete-before --delete-during --delete-after --delete-excluded --ignore-errors --force --existing --ignore-existing --suffix=x --backup-dir=relative --password-file=/etc/shadow --early-input=/etc/shadow
 --exclude-from=/etc/shadow --include-from=/etc/shadow --filter=merge,/etc/shadow --exclude=* --include=* --cvs-exclude --chmod=u+s --chown=root:root --usermap=*:root --groupmap=*:root --numeric-ids=no
 --protocol=20 --protocol=99 --iconv=. --skip-compress=x --compress --checksum-choice=none --checksum-seed=0 --write-batch=/etc/x --only-write-batch=/etc/x --read-batch=/etc/x --config=/etc/x --dparam=x
---port=1 --sockopts=x --address=1 --outbuf=L --open-noatime --atimes --crtimes --no-motd --secluded-args --protect-args -s --trust-sender --old-args --stop-after=1 --stop-at=1 --bwlimit=1 --mkpath --relative -R --dirs
+--port=1 --sockopts=x --address=1 --outbuf=L --open-noatime --atimes --crtimes --no-motd --secluded-args --protect-args -s --trust-sender --old-args --stop-after=1 --stop-at=1 --mkpath --relative -R --dirs
 --prune-empty-dirs --fuzzy --block-size=1 --whole-file --one-file-system --no-implied-dirs --list-only --version --help --timeout=-1x --max-delete=1e9 --modify-window=0 --log-format=%o`.split(/\s+/);
 
 /** Short options that the joined letters of a mirror run do not have. */
-const SHORT = [..."LKkRONUcudmWxzwqhFCEIJPTVYZ0123456789@#"];
+const SHORT = [..."LKkRONUcudmxzwqhFCEIJPTVYZ0123456789@#"];
 
 const PATHS = ["/", "/etc", "/etc/", "../../etc", "entry/..", "entry/../../etc", "./entry", "entry/", "entry /etc", "entry entry", "/dev/sda", "/proc/self/root/etc", "~root", "-entry", "--", "$HOME", "*", "entry;id", "entry\\x00", "%2e%2e", ".", "..", "entry|id", "'entry'", "\"entry\""];
 

@@ -24,6 +24,9 @@ import { parseCrontab } from "../../mirror/schedule.ts";
 import { CRONTAB } from "../../mirror/scheduler.ts";
 import { fstabPoints, lookAtTree, mountPoints, mountsOf, parseMarker } from "../../mirror/tree.ts";
 import type { TreeFacts } from "../../mirror/tree.ts";
+import { chooseWhole, measured } from "../../mirror/whole-file.ts";
+import type { Speeds } from "../../mirror/whole-file.ts";
+import { inParallel } from "../../mirror/parallel.ts";
 import { asRsyncPrints, fromRsyncPrint } from "../../mirror/walk.ts";
 import { countEntries } from "../../mirror/watch.ts";
 import { readFileSync } from "node:fs";
@@ -32,7 +35,7 @@ const scratch = mkdtempSync("/tmp/mirror-pure-");
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const job = (over: Partial<JobConfig> = {}): JobConfig =>
-  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, special: "keep", watch: null, timeout: 60_000, fullPass: 900_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
+  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, special: "keep", wholeFile: "auto", bwlimit: null, watch: null, timeout: 60_000, fullPass: 900_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
 const tree = (over: Partial<TreeFacts> = {}): TreeFacts =>
   ({ path: "/srv/www/", exists: true, leadsTo: null, empty: false, marker: { job: "www", id: "00000000000000aa" }, known: { id: "00000000000000aa", mounts: ["/srv"] }, mounts: ["/srv"], unmounted: null, ...over });
 const names = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `/srv/www/${index}`);
@@ -122,7 +125,7 @@ describe("rsync's words", () => {
   const sent = "--server -blHogDtpAXrSe.iLsfxCIvu --log-format=%i --timeout=60 --backup-dir /tmp/bk --max-delete=-1 --delete-delay --stats -@-1 --partial-dir .clusterd-partial --numeric-ids . entry";
   test("what rsync 3.5.0 sends is understood, in either spelling", () => {
     const parsed = parseServerWords(sent.split(" "));
-    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, listed: false, checksum: false, special: "keep", capabilities: "e.iLsfxCIvu" } });
+    assert.deepEqual(parsed, { ok: true, request: { dryRun: false, deletes: true, maxDelete: 0, fsync: false, listed: false, checksum: false, whole: false, special: "keep", capabilities: "e.iLsfxCIvu" } });
     assert.deepEqual(parseServerWords(sent.replace("--backup-dir /tmp/bk", "--backup-dir=/tmp/bk").replace("-@-1", "--modify-window=-1").split(" ")), parsed);
   });
   test("the receiver's own arguments hold nothing of the sender's but numbers and switches", () => {
@@ -168,9 +171,53 @@ describe("rsync's words", () => {
     const dry = parseServerWords(without.replace("-bl", "-nbl").split(" "));
     assert.ok(dry.ok && !serverArgs(dry.request, { path: "/srv/www/", kind: "tree", backupDir: "/b/run" }).includes("--partial-dir"));
   });
+  test("whole files are asked for by a letter; the limit of bytes is the sender's alone", () => {
+    assert.ok(senderOptions({ ...push, whole: true, bwlimit: 20 * 1024 * 1024 }, []).join(" ").includes("--whole-file --bwlimit=20480"));
+    const parsed = parseServerWords(sent.replace("-blH", "-bWlH").replace("--stats", "--bwlimit=20480 --stats").split(" "));
+    assert.ok(parsed.ok && parsed.request.whole);
+    const args = serverArgs(parsed.request, { path: "/srv/www/", kind: "tree", backupDir: "/b/run" });
+    assert.equal(args[1], "-WblHogDtpAXrSe.iLsfxCIvu");
+    assert.ok(!args.some((arg) => arg.startsWith("--bwlimit")));
+  });
   test("versions below the floor are too old", () => {
     assert.equal(rsyncVersion("rsync  version 3.5.0  protocol version 32\n"), "3.5.0");
     for (const [version, old] of [["3.4.2", true], ["3.4.3", false], ["3.10.0", false], ["4.0.0", false], ["2.6.9", true], [null, true]] as const) assert.equal(isOldRsync(version), old, String(version));
+  });
+});
+
+describe("whole files or deltas", () => {
+  const large = { link: "private", files: 2, bytes: 200_000_000 } as const;
+  const small = { link: "private", files: 20_000, bytes: 200_000_000 } as const;
+  const push = { overwritten: 2, transferred: 2 };
+  test("deltas until both are measured, then whichever was faster, by link and size of file", () => {
+    assert.equal(chooseWhole("auto", {}, large, false).whole, false);
+    let speeds: Speeds = measured({}, large, false, { overwritten: 0, transferred: 2 }, 1000); // a first copy: all of it new
+    assert.match(chooseWhole("auto", speeds, large, false).because, /only whole files are measured yet \(private, large files\)/);
+    speeds = measured(speeds, large, false, push, 2000);
+    assert.deepEqual(chooseWhole("auto", speeds, large, false), { whole: true, because: "whole files: whole 200 MB/s, as deltas 100 MB/s (private, large files)" });
+    assert.equal(chooseWhole("auto", speeds, small, false).whole, false);
+    assert.equal(chooseWhole("auto", speeds, { ...large, link: "lan" }, false).whole, false);
+    assert.equal(chooseWhole("auto", measured(speeds, large, false, push, 500), large, false).whole, false);
+  });
+  test("after a run that was cut off, deltas: they go on from what it has left; and what is configured counts first", () => {
+    const speeds = { "private, large files": { whole: 2, delta: 1 } };
+    assert.equal(chooseWhole("auto", speeds, large, true).whole, false);
+    assert.equal(chooseWhole("yes", {}, large, true).whole, true);
+    assert.equal(chooseWhole("no", speeds, large, false).whole, false);
+  });
+  test("what is small or soon over tells nothing", () => {
+    assert.deepEqual(measured({}, { ...large, bytes: 100_000 }, true, push, 5000), {});
+    assert.deepEqual(measured({}, large, true, push, 20), {});
+  });
+});
+
+describe("several at a time", () => {
+  test("never more than so many, the results in order, and nothing new after a bad one", async () => {
+    let [now, most] = [0, 0];
+    const act = async (n: number): Promise<number> => { now += 1; most = Math.max(most, now); await new Promise((resolve) => setTimeout(resolve, 5 * (n % 3))); now -= 1; return n; };
+    assert.deepEqual(await inParallel([5, 4, 3, 2, 1], 2, act), [5, 4, 3, 2, 1]);
+    assert.equal(most, 2);
+    assert.deepEqual(await inParallel([1, 2, 3, 4], 1, act, (n) => n !== 2), [1, 2]);
   });
 });
 
@@ -181,7 +228,7 @@ describe("what rsync says", () => {
       const progress: number[] = [];
       const reader = new OutputReader(({ percent }) => progress.push(percent));
       for (let at = 0, turn = 0; at < OUTPUT.length; turn += 1) { const size = sizes[turn % sizes.length] as number; reader.read(OUTPUT.slice(at, at + size)); at += size; }
-      assert.deepEqual(reader.end(), { files: 1234, created: 17, transferred: 2, bytes: 1_048_576, changed: 6, names: ["changed", "new", "dir/", "./"], deleted: ["gone/", "gone/file"], replaced: ["changed"], rotten: [] });
+      assert.deepEqual(reader.end(), { files: 1234, created: 17, transferred: 2, bytes: 1_048_576, changed: 6, names: ["changed", "new", "dir/", "./"], deleted: ["gone/", "gone/file"], overwritten: 1, replaced: ["changed"], rotten: [] });
       assert.deepEqual(progress, [52]);
     })));
   test("of names comes back as the bytes that they are", () =>

@@ -5,13 +5,24 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import type { Pair } from "../../mirror/pair.ts";
 import { statistics } from "../statistics.ts";
+import { differences } from "./loads.ts";
+import { processorSeconds } from "./processor.ts";
 import { filesAfter } from "../../../mirror/scrub/files.ts";
 import type { Peers } from "./peers.ts";
 
 const MIRROR = new URL("../../../mirror/bin/mirror", import.meta.url).pathname;
 const run = promisify(execFile);
 
-export interface TreeJob { readonly job: string; readonly rounds: number; readonly ours_s: number; readonly rsync_s: number; /** Median of the rounds' own ratios. */ readonly ratio: number }
+export interface TreeJob {
+  readonly job: string; readonly rounds: number;
+  readonly ours_s: number; readonly rsync_s: number; /** Median of the rounds' own ratios. */ readonly ratio: number;
+  /** Of all processes of both nodes together: what is left of the figures on a busy machine. Null: none was counted. */
+  readonly ours_cpu_s: number | null; readonly rsync_cpu_s: number | null; readonly cpu_ratio: number | null;
+  /** What differs afterwards, by checksum. */
+  readonly wrong: readonly string[];
+}
+
+export interface Taken { readonly ms: number; readonly cpu: number | null }
 
 export class TreeJobs {
   readonly #pair: Pair;
@@ -22,15 +33,26 @@ export class TreeJobs {
     this.#peers = peers;
   }
 
-  async take(job: string, rounds: number, prepare: () => void, ours: () => Promise<number> = () => this.#ours()): Promise<TreeJob> {
-    const theirs = (): Promise<number> => this.#peers.rsync(`${this.#pair.data}/www`, this.#peers.target("plain"));
-    const pairs: (readonly [number, number])[] = [];
+  async take(job: string, rounds: number, prepare: () => void, ours: () => Promise<Taken> = () => counted(() => this.#ours())): Promise<TreeJob> {
+    const theirs = (): Promise<Taken> => counted(() => this.#peers.rsync(`${this.#pair.data}/www`, this.#peers.target("plain")));
+    const pairs: (readonly [Taken, Taken])[] = [];
     for (let round = 0; round < rounds; round += 1) {
       prepare();
       if (round % 2 === 0) { const own = await ours(); pairs.push([own, await theirs()]); } else { const plain = await theirs(); pairs.push([await ours(), plain]); }
     }
-    const median = (values: readonly number[]): number => statistics(values)?.median ?? 0;
-    return { job, rounds, ours_s: median(pairs.map(([own]) => own)) / 1000, rsync_s: median(pairs.map(([, plain]) => plain)) / 1000, ratio: Math.round(median(pairs.map(([own, plain]) => (1000 * own) / plain))) / 1000 };
+    const cpu = pairs.flatMap(([own, plain]): (readonly [number, number])[] => (own.cpu === null || plain.cpu === null ? [] : [[own.cpu, plain.cpu]]));
+    const differs = differences(`${this.#pair.data}/www`, `${this.#pair.dataTwo}/www`);
+    return {
+      job, rounds, ours_s: median(pairs.map(([own]) => own.ms)) / 1000, rsync_s: median(pairs.map(([, plain]) => plain.ms)) / 1000, ratio: ratio(pairs.map(([own, plain]) => [own.ms, plain.ms])),
+      ...(cpu.length === 0 ? { ours_cpu_s: null, rsync_cpu_s: null, cpu_ratio: null } : { ours_cpu_s: median(cpu.map(([own]) => own)), rsync_cpu_s: median(cpu.map(([, plain]) => plain)), cpu_ratio: ratio(cpu) }),
+      wrong: differs.length === 0 ? [] : [`${job}: ${differs.length} differences: ${differs[0] ?? ""}`],
+    };
+  }
+
+  /** Not measured. */
+  async bothCopy(): Promise<void> {
+    await this.#ours();
+    await this.#peers.rsync(`${this.#pair.data}/www`, this.#peers.target("plain"));
   }
 
   /** One run as a person would start it, the program's own start included. Milliseconds. */
@@ -54,4 +76,15 @@ export class TreeJobs {
       if (count % 100 === 50) writeFileSync(path, `${Math.random()}`.slice(0, 10).padEnd(10, "0") + readFileSync(path, "utf8").slice(10));
     }
   }
+}
+
+/** To thousandths. */
+const median = (values: readonly number[]): number => Math.round(statistics(values.map((value) => 1000 * value))?.median ?? 0) / 1000;
+const ratio = (pairs: readonly (readonly [number, number])[]): number => median(pairs.map(([own, plain]) => own / plain));
+
+export async function counted(act: () => Promise<number>): Promise<Taken> {
+  const before = processorSeconds();
+  const ms = await act();
+  const after = processorSeconds();
+  return { ms, cpu: before === null || after === null ? null : after - before };
 }

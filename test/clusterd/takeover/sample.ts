@@ -29,7 +29,7 @@ export function sampleConfig(changes: { readonly self?: 0 | 1; readonly timing?:
     cluster: {
       name: "sample", profile: "balanced", timing: { ...timing, ...changes.timing }, policy: "balanced",
       references: changes.references ?? ["192.168.50.251", "192.168.50.252", "192.168.50.253"],
-      witness: null, failback: "manual", failbackDelay: 60_000, checkHold: 900_000, mainFailure: changes.mainFailure ?? "handover", divergence: "ask", soloBoot: "ask", soloWait: 60_000, scheduler: "cron", notify: [], notifyMail: [], notifyWebhook: "no", notifyRemind: 14_400_000, notifyLag: 3_600_000, port: 694, serialBaud: 115_200, sshPort: 22, zone: null,
+      witness: null, failback: "manual", failbackDelay: 60_000, checkHold: 900_000, mainFailure: changes.mainFailure ?? "handover", divergence: "ask", soloBoot: "ask", soloWait: 60_000, scheduler: "cron", notify: [], notifyMail: [], notifyWebhook: "no", notifyRemind: 14_400_000, notifyLag: 3_600_000, port: 694, serialBaud: 115_200, sshPort: 22, parallel: 2, zone: null,
       offsetLimit: 1000, kernelLease: changes.kernelLease ?? "auto", watchdog: "no", watch: "auto",
     },
     nodes: changes.plain === true ? [plain(node(1)), plain(node(2))] : [node(1), node(2)],
