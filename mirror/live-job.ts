@@ -26,7 +26,11 @@ import { asRsyncPrints } from "./walk.ts";
 import type { Choice } from "./watcher-choice.ts";
 
 /** Events of one change come in a bunch. */
-const GATHER_MS = 5;
+const GATHER_MS = 2;
+/** New names, or many changes in one bunch: more is to come, and goes faster together. Waited for until nothing has come for a while. */
+const MANY = 8;
+const CALM_MS = 10;
+const LONGEST_CALM = 100;
 /** A watcher that has been heard for so long is no longer a failing one. */
 const STEADY_MS = 10_000;
 const SECOND = 1000;
@@ -41,6 +45,8 @@ export class LiveJob {
   heardAt: WallTime = 0;
   /** No batch before that: the last one failed. */
   notBefore: WallTime = 0;
+  /** No batch before that: changes are coming thick and fast. */
+  calmAt: WallTime = 0;
   trouble: string | null = null;
   /** How many entries chokidar keeps for it. */
   readonly entries: number;
@@ -53,6 +59,8 @@ export class LiveJob {
   #deaf = "";
   #attempts: Attempts = FRESH;
   #heard = new Map<string, Extent>();
+  /** Since the last batch began. */
+  #rushSince: WallTime | null = null;
   #gather: NodeJS.Timeout | null = null;
   #again: NodeJS.Timeout | null = null;
   #wantsPass: WallTime | null = null;
@@ -105,6 +113,11 @@ export class LiveJob {
       else if (!this.#held.has(path)) paths.set(path, dirt);
     }
     return { paths, again };
+  }
+
+  /** A batch begins with what has come so far. */
+  taken(): void {
+    this.#rushSince = null;
   }
 
   hold(paths: readonly string[], because: string): void {
@@ -196,6 +209,10 @@ export class LiveJob {
     this.#heard = new Map();
     this.heardAt = Date.now();
     this.journal.add(heard, this.heardAt);
+    if (heard.size >= MANY || [...heard.values()].some((extent) => extent !== "self")) {
+      this.#rushSince ??= this.heardAt;
+      this.calmAt = Math.min(this.#rushSince + LONGEST_CALM, this.heardAt + CALM_MS);
+    }
     if (this.journal.paths.size > MOST) { this.journal.forget(); this.wantPass(`more than ${MOST} changes wait`); }
     this.#dirty();
   }

@@ -140,7 +140,7 @@ export class Live {
     if (live.by === null) return Infinity;
     const { paths: due, again } = live.due(Date.now());
     if (due.size === 0) return Math.max(1, again - Date.now());
-    const early = live.notBefore - Date.now();
+    const early = Math.max(live.notBefore, live.calmAt) - Date.now();
     if (early > 0) return early;
     if (runGoesOn(job.name)) return AFTER_RUN;
     const session = await this.#connected();
@@ -156,6 +156,7 @@ export class Live {
   }
 
   async #push(live: LiveJob, session: Session, dirty: ReadonlyMap<string, Dirt>): Promise<void> {
+    live.taken();
     const began = Date.now();
     const status = this.#status;
     if (status === null) return;

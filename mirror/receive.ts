@@ -16,6 +16,7 @@ import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index, Role } from "../clusterd/core/model.ts";
 import { readJournal } from "../clusterd/journal.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
+import type { ControlAnswer } from "../clusterd/status/control.ts";
 import { backupDir, entryBackupDir } from "./backup-names.ts";
 import type { RunId, RunKind } from "./backup-names.ts";
 import { RECEIVE_EXIT } from "./exit-codes.ts";
@@ -68,6 +69,7 @@ async function serve(line: string | undefined, wire: Wire | null): Promise<Outco
   const parsed = parseRequest(line);
   if (!parsed.ok) return { code: RECEIVE_EXIT.forbidden, because: parsed.because };
   const { request } = parsed;
+  const asked = askDaemon({ ask: "status" }, { timeout: 2000 }); // it thinks while we read
   const read = settings();
   if (!read.ok) return { code: RECEIVE_EXIT.tree, because: `the configuration of this node has problems: ${read.text.split("\n")[0]}` };
   const job = findJob(read.config, request.job);
@@ -75,7 +77,7 @@ async function serve(line: string | undefined, wire: Wire | null): Promise<Outco
   // Loaded when needed: every request of every run starts this program anew.
   if (request.verb === "kept") return { code: 0, answer: (await import("./history/versions.ts")).keptHere(BACKUPS, job.name, request.path) };
   if (request.verb === "fetch") return wire === null ? (await import("./receive-kept.ts")).sendKept(job, request) : { code: RECEIVE_EXIT.forbidden, because: "kept versions are sent over a connection of their own" };
-  const accepted = await judge(read.config, job, request.epoch, true);
+  const accepted = await judge(read.config, job, request.epoch, asked);
   if (!accepted.go) return accepted;
   switch (request.verb) {
     case "check": return { code: 0, answer: check(job) };
@@ -91,14 +93,13 @@ async function serve(line: string | undefined, wire: Wire | null): Promise<Outco
 /** When this node's last good run as the owner began: what it wrote later has never left it. */
 const lastAsOwner = (job: JobConfig): number | null => readReport(job.name)?.lastGood?.started ?? null;
 
-async function judge(config: Config, job: JobConfig, epoch: number, ask: boolean): Promise<Acceptance> {
+async function judge(config: Config, job: JobConfig, epoch: number, asked: Promise<ControlAnswer> | null): Promise<Acceptance> {
   const journal = readJournal(JOURNAL);
-  const verdict = mayAccept({ journal, role: ask ? await ownRole(job.home) : null, self: config.self, home: job.home, epoch });
+  const verdict = mayAccept({ journal, role: asked === null ? null : ownRole(job.home, await asked), self: config.self, home: job.home, epoch });
   return verdict.go ? verdict : { ...verdict, because: `${job.name} from ${otherNode(config).name}: ${verdict.because}` };
 }
 
-async function ownRole(home: Index): Promise<Role | "unknown" | null> {
-  const answer = await askDaemon({ ask: "status" }, { timeout: 2000 });
+function ownRole(home: Index, answer: ControlAnswer): Role | "unknown" | null {
   if (answer.ok) return answer.status?.core.identities[home].role ?? "unknown";
   return answer.absent === true ? null : "unknown";
 }
@@ -123,7 +124,7 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
     if (folder === null) return refuse(RECEIVE_EXIT.tree, `the way to ${target.folder} leads through a symbolic link`);
     try {
       const code = await runRsync(serverArgs(words.request, { path: target.name, kind: entry.kind, backupDir: kept }), { folder, special: job.special }, async () => {
-        const still = await judge(config, job, request.epoch, false);
+        const still = await judge(config, job, request.epoch, null);
         return still.go ? null : still.because;
       }, wire);
       if (request.kind === "live" && !words.request.dryRun) { removeEmpty(backupDir(BACKUPS, job.name, request.run, request.kind)); if (code === 0) noteEnded(job.name, request.run); }

@@ -31,9 +31,10 @@ export interface RsyncCall {
   readonly session?: Session;
 }
 
-/** rsync's -e for a run over a session: its words first, as one line, then bytes both ways. The first word, the host, is sh's $0. It ends with
- *  the bytes from the other side, as ssh does: rsync closes nothing before it waits for that. */
-export const THROUGH = `sh -c 'printf "%s\\n" "$*" >&4; exec 5<&0; cat <&5 >&4 3<&- 5<&- & exec cat <&3 4>&- 5<&-'`;
+/** rsync's -e for a run over a session: its words first, as one line, then bytes both ways. The first word, the host, is sh's $0. It ends at once and
+ *  leaves the bytes to two children, which end with rsync's own ends: rsync would otherwise wait for it at its end, in steps of 20 ms. How the
+ *  remote half has ended is the session's to say. */
+export const THROUGH = `sh -c 'printf "%s\\n" "$*" >&4; exec 5<&0; cat <&5 >&4 3<&- 5<&- & cat <&3 4>&- 5<&- &'`;
 
 export async function rsync(args: readonly string[], { cwd, timeout, onProgress, onNew, countOnly, input, session }: RsyncCall): Promise<RsyncResult> {
   const reader = new OutputReader(onProgress, onNew, countOnly);
