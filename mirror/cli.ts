@@ -2,12 +2,15 @@
 
 import { EXIT, exitHelp } from "./exit-codes.ts";
 
-const [, , first] = process.argv;
+const [, , first, ...rest] = process.argv;
+/** Cron's line, when a watcher vouches for all. */
+const nothing = first === "run" && rest.includes("--quiet") ? await (await import("./passed-over.ts")).nothingToRun(rest) : null;
 // sshd starts us as a forced command for each request of the peer: no time for a command line parser.
 if (first === "receive") {
   const { receive } = await import("./receive.ts");
   process.exitCode = await receive(process.env["SSH_ORIGINAL_COMMAND"]);
-} else {
+} else if (nothing !== null) process.stdout.write(nothing);
+else {
   const { program } = await import("./commands.ts");
   try {
     await program.parseAsync();

@@ -21,7 +21,9 @@ import { jobLedger } from "./ledger.ts";
 import { liveNow } from "./live-state.ts";
 import { inParallel } from "./parallel.ts";
 import { pass } from "./pass.ts";
+import { whyNot } from "./passed-over.ts";
 import { planRun } from "./plan.ts";
+import { readProgress } from "./progress.ts";
 import { lastGood, readReceived, readReport } from "./report.ts";
 import type { RunReport } from "./report.ts";
 import { runJob } from "./run.ts";
@@ -32,7 +34,6 @@ import { findJob, noJob, settings } from "./settings.ts";
 import { readSpeeds } from "./speeds.ts";
 import { ledgerText, progressLine, runText, statusText } from "./text.ts";
 import type { StatusRow } from "./text.ts";
-import { vouched } from "./vouched.ts";
 import { addWatch } from "./view/commands.ts";
 import { lookAtTree, markTree, rememberTrees } from "./tree.ts";
 
@@ -73,7 +74,7 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     if (elsewhere !== null) return say(elsewhere);
     const jobs = name === undefined ? config.jobs : config.jobs.filter((job) => job.name === name);
     if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
-    const looked = jobs.map((job) => ({ job, because: flags.quiet && !flags.final && !flags.dryRun ? vouched(job, liveNow(job.name), readReport(job.name), Date.now()) : null }));
+    const looked = jobs.map((job) => ({ job, because: flags.quiet && !flags.final && !flags.dryRun ? whyNot(job) : null }));
     const passedOver = looked.flatMap(({ job, because }) => (because === null ? [] : [{ job: job.name, because }]));
     const done = await inParallel(looked.filter(({ because }) => because === null), config.cluster.parallel, ({ job }) => runAndEnter(config, job, flags));
     const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
@@ -141,7 +142,7 @@ program.command("list").description("the jobs and their paths").option("--json",
   }));
 
 const statusRows = (config: Config): readonly StatusRow[] => config.jobs.map(({ name, home }) =>
-  ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), sending: readSpeeds(name).last, scrub: readScrub(name) }));
+  ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), sending: readSpeeds(name).last, going: readProgress(name), scrub: readScrub(name) }));
 
 program.command("status").description("each job's last good run, how its changes travel, and what stands in the way of the next run").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {

@@ -12,6 +12,7 @@ import type { RsyncCall } from "./rsync.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
 import type { Session } from "./session.ts";
 import type { Link } from "./links.ts";
+import { ofTotal } from "./progress.ts";
 import { readReport } from "./report.ts";
 import { readSpeeds, writeSpeeds } from "./speeds.ts";
 import { howToSend } from "./survey.ts";
@@ -31,7 +32,8 @@ export async function push(survey: Survey, { job, session, link, deadline, limit
   const { speeds } = readSpeeds(job.name);
   const choice = chooseWhole(job.wholeFile, speeds, { link, files: survey.counts?.transferred ?? 1, bytes: survey.bytes }, isCutOff(job.name));
   const began = Date.now();
-  const counts = await complete(step, step.real(limit, { listed: names !== null, through, whole: choice.whole }), deadline, { onProgress, countOnly: true, ...(through ? { session } : {}), ...(names === null ? {} : { input: asInput(names) }) });
+  const known = (progress: Progress): void => onProgress(survey.counts === null ? progress : ofTotal(progress, survey.bytes, Date.now() - began));
+  const counts = await complete(step, step.real(limit, { listed: names !== null, through, whole: choice.whole }), deadline, { onProgress: known, countOnly: true, ...(through ? { session } : {}), ...(names === null ? {} : { input: asInput(names) }) });
   const load = { link, files: counts.transferred, bytes: counts.bytes };
   if (counts.transferred > 0) writeSpeeds(job.name, { speeds: telling && job.bwlimit === null ? measured(speeds, load, choice.whole, counts, Date.now() - began) : speeds, last: choice });
   return counts;

@@ -20,6 +20,7 @@ import { jobLock, sendLock, whenFree } from "./lock.ts";
 import type { Lock } from "./lock.ts";
 import { insist, lookHere, mustOwn, mustReach, Stop } from "./must.ts";
 import { planRun } from "./plan.ts";
+import { ProgressNote } from "./progress.ts";
 import { dryRun, left, push } from "./push.ts";
 import type { Step } from "./plan.ts";
 import type { CommitAnswer } from "./receive.ts";
@@ -139,12 +140,14 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
 
   const done: EntryReport[] = [];
   const limit = deletionLimit(job, deletions);
+  const note = new ProgressNote(job.name);
   for (const survey of surveys) {
     const { step, counts } = survey;
-    const onProgress = (progress: Progress): void => options.onProgress?.(step.entry.path, progress);
+    const onProgress = (progress: Progress): void => { note.write(step.entry.path, progress); options.onProgress?.(step.entry.path, progress); };
     done.push(entryReport(step, counts?.changed === 0 ? counts : await push(survey, { job, session, link: found.link?.name ?? "private", deadline, limit, onProgress })));
     found.entries = done;
   }
+  note.drop();
   const committed = JSON.parse(await ask("commit", ...common, options.kind)) as CommitAnswer;
   found.backups = committed.backups;
   found.kept = { total: committed.kept, files: [] };

@@ -5,6 +5,7 @@ import type { WallTime } from "../clusterd/base/time.ts";
 import type { JobLedger } from "./ledger.ts";
 import type { LiveNow } from "./live-state.ts";
 import type { Ledger } from "./told.ts";
+import type { Going } from "./progress.ts";
 import type { Progress } from "./rsync-outcome.ts";
 import type { ScrubState } from "./scrub/state.ts";
 import { scrubText } from "./scrub/text.ts";
@@ -32,20 +33,21 @@ export function progressLine(path: string, { percent, rate, left }: Progress, co
 }
 
 export interface StatusRow {
-  readonly job: string; readonly owner: string; readonly report: JobReport | null; readonly received: Received | null; readonly lastGood: WallTime | null; readonly live: LiveNow | null; /** How the last push sent changed files. */ readonly sending?: Choice | null; readonly scrub?: ScrubState;
+  readonly job: string; readonly owner: string; readonly report: JobReport | null; readonly received: Received | null; readonly lastGood: WallTime | null; readonly live: LiveNow | null; /** How the last push sent changed files. */ readonly sending?: Choice | null; /** Of the run that goes on, if it sends. */ readonly going?: Going | null; readonly scrub?: ScrubState;
 }
 
 export function statusText(rows: readonly StatusRow[], now: WallTime): string {
   if (rows.length === 0) return "no mirror jobs are configured";
-  return rows.map(({ job, owner, report, received, lastGood, live, sending, scrub }) => {
+  return rows.map(({ job, owner, report, received, lastGood, live, sending, going, scrub }) => {
     const age = lastGood === null ? "never mirrored" : `last good run ${formatDuration(now - lastGood)} ago${received !== null && received.at === lastGood ? " (received)" : ""}`;
     const last = report?.lastRun;
     const trouble = last && last.result !== "good" ? `\n  last run ${WORDS[last.result]}: ${last.because}` : "";
     const warnings = (last?.warnings ?? []).map((warning) => `\n  warning: ${warning}`).join("");
     const waits = report?.pending ? `\n  ${report.pending.count} deletions wait for \`mirror approve ${job}\`` : "";
+    const running = going == null ? "" : `\n  runs now: ${going.path} ${going.percent} %, ${going.rate}, ${going.left} left`;
     const way = sending == null ? "" : `\n  changed files go as ${sending.because}`;
     const compared = [scrub?.now, scrub?.last].map((round) => (round == null ? "" : `\n  ${scrubText(round, now)}`)).join("");
-    return `${job} (identity ${owner}): ${age}${live === null ? "" : `\n  ${liveText(live, now)}`}${way}${trouble}${warnings}${waits}${compared}`;
+    return `${job} (identity ${owner}): ${age}${live === null ? "" : `\n  ${liveText(live, now)}`}${running}${way}${trouble}${warnings}${waits}${compared}`;
   }).join("\n");
 }
 

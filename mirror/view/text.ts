@@ -35,10 +35,10 @@ const waiting = ({ live }: Look, at: WallTime, paint: Paint): string =>
 const perSecond = (changes: number | null): string => (changes === null ? "" : `${changes.toFixed(1)}/s`);
 const lag = ({ live }: Look): string => (live?.lag == null ? "" : [live.lag.p50, live.lag.p99, live.lag.max].map((one) => formatDuration(one)).join(" / "));
 
-function run({ running, lastGood, report }: Look, at: WallTime, paint: Paint): string {
+function run({ running, going, lastGood, report }: Look, at: WallTime, paint: Paint): string {
   const age = lastGood === null ? paint("red", "never") : `${formatDuration(at - lastGood)} ago`;
   const trouble = report?.lastRun != null && report.lastRun.result !== "good" ? paint("red", `, last one ${report.lastRun.result}`) : "";
-  return `${running ? paint("green", "runs now; ") : ""}${age}${trouble}`;
+  return `${running ? paint("green", going == null ? "runs now; " : `runs now, ${going.percent} %, ${going.rate}, ${going.left} left; `) : ""}${age}${trouble}`;
 }
 
 function scrubbed({ scrub }: Look, at: WallTime, paint: Paint): string {

@@ -74,11 +74,13 @@ describe("a pass", { skip: needsPair() }, () => {
     const at = `${pair.home}/etc/serv1/www.conf`;
     const section = readFileSync(at, "utf8");
     execFileSync("dd", ["if=/dev/urandom", `of=${tree}/many-bytes`, "bs=1M", "count=96", "status=none"]);
-    writeFileSync(at, `${section}bwlimit = 30M\n`);
+    writeFileSync(at, `${section}bwlimit = 12M\n`);
     const cut = spawn("nsenter", [...pair.inside, `${import.meta.dirname}/../../mirror/bin/mirror`, "run", "www"], { env: { ...process.env, ...pair.one.env }, stdio: "ignore" });
     const arrived = (): number => readdirSync(treeTwo).filter((name) => name.startsWith(".many-bytes.")).map((name) => statSync(`${treeTwo}/${name}`, { throwIfNoEntry: false })?.size ?? 0)[0] ?? 0;
     await until(() => arrived() > 40_000_000);
     assert.ok(!existsSync(`${treeTwo}/many-bytes`), "the limit is kept: it is not all there at once");
+    const { jobs: [job] } = JSON.parse((await pair.mirror("status", "--json")).stdout) as { jobs: { going: { percent: number; left: string } | null }[] };
+    assert.ok(job?.going != null && job.going.percent > 10 && job.going.percent < 100 && /^0:00:\d\d$/.test(job.going.left), JSON.stringify(job?.going));
     const exited = once(cut, "exit");
     process.kill(Number(execFileSync("pgrep", ["-P", String(cut.pid), "-x", "rsync"], { encoding: "utf8" })), "SIGKILL");
     await exited;

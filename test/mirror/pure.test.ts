@@ -26,6 +26,7 @@ import { fstabPoints, lookAtTree, mountPoints, mountsOf, parseMarker } from "../
 import type { TreeFacts } from "../../mirror/tree.ts";
 import { chooseWhole, measured } from "../../mirror/whole-file.ts";
 import type { Speeds } from "../../mirror/whole-file.ts";
+import { ofTotal } from "../../mirror/progress.ts";
 import { inParallel } from "../../mirror/parallel.ts";
 import { asRsyncPrints, fromRsyncPrint } from "../../mirror/walk.ts";
 import { countEntries } from "../../mirror/watch.ts";
@@ -209,6 +210,13 @@ describe("whole files or deltas", () => {
     assert.deepEqual(measured({}, { ...large, bytes: 100_000 }, true, push, 5000), {});
     assert.deepEqual(measured({}, large, true, push, 20), {});
   });
+});
+
+test("progress is told of what is sent, where that is known", () => {
+  const told = { bytes: 25_000_000, percent: 3, rate: "5.00MB/s", left: "1:00:00" };
+  assert.deepEqual(ofTotal(told, 100_000_000, 5000), { ...told, percent: 25, left: "0:00:15" });
+  assert.deepEqual(ofTotal(told, 20_000_000, 5000), { ...told, percent: 100, left: "0:00:00" });
+  assert.deepEqual(ofTotal({ ...told, bytes: 0 }, 20_000_000, 5000), { ...told, bytes: 0 });
 });
 
 describe("several at a time", () => {
