@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { CROSSOVER, portOf } from "./cables.ts";
 import { goHome, settle } from "./home.ts";
 import type { Lab } from "./lab.ts";
 import { Asker } from "./outage.ts";
@@ -29,6 +30,7 @@ export const FAULTS = {
   "power-cut": { what: "power cut", lasts: 2500, moves: true, inject: (lab) => lab.powerOff("serv1"), mend: (lab) => lab.powerOn("serv1") },
   "lan-cable": { what: "LAN cable pulled", lasts: 2500, moves: true, inject: (lab) => lab.unplug("serv1", "eth0"), mend: (lab) => lab.plug("serv1", "eth0") },
   "private-cable": { what: "private cable pulled", lasts: 2500, moves: false, inject: (lab) => lab.unplug("serv1", "eth1"), mend: (lab) => lab.plug("serv1", "eth1") },
+  "private-full": { what: "private cable full", lasts: 5000, moves: false, inject: fillPrivate, mend: (lab) => lab.rule("delete table netdev full") },
   "daemon-killed": { what: "daemon killed", lasts: 2500, moves: true, inject: (lab) => daemonSignal(lab, "KILL"), mend: (lab) => lab.exec("serv1", ["lab-daemons", "start"]) },
   "daemon-stopped": { what: "daemon stopped with SIGSTOP, then continued", lasts: 4000, moves: true, inject: (lab) => daemonSignal(lab, "STOP"), mend: (lab) => daemonSignal(lab, "CONT") },
   "node-frozen": { what: "whole node frozen, then thawed", lasts: 4000, moves: true, inject: (lab) => lab.freeze("serv1"), mend: (lab) => lab.thaw("serv1") },
@@ -37,6 +39,14 @@ export const FAULTS = {
 } as const satisfies Record<string, Fault>;
 export type FaultName = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
+
+/** The cable carries 10 Mbit/s from now on, and a program offers it ten times as much: nine of ten heartbeats on it are lost. */
+async function fillPrivate(lab: Lab): Promise<void> {
+  await lab.rule(`add table netdev full { chain c { type filter hook ingress device ${portOf("serv1", CROSSOVER)} priority 0; limit rate over 1250 kbytes/second drop; }; }`);
+  void lab.exec("serv1", ["sh", "-c", `exec perl -MSocket -MTime::HiRes=time,sleep -e '
+    socket(S, AF_INET, SOCK_DGRAM, 0); my $to = sockaddr_in(9, inet_aton($ARGV[0])); my $end = time + 5;
+    while (time < $end) { send(S, "x" x 1400, 0, $to) for 1..20; sleep 0.002 }' "$(sed -n 's/^HEARTBEAT_IPADDR=//p' /etc/cluster.d/serv2.conf)"`], { timeout: 20_000, reject: false });
+}
 
 async function isolate(lab: Lab): Promise<void> {
   await lab.cut("serv1", "serv2", "all");

@@ -30,9 +30,16 @@ if (needsLab(test)) {
     // The nodes have no mail system, and a client is the web service: each writes down what it gets.
     await lab.exec("serv1", ["sh", "-c", "printf '#!/bin/sh\\ncat >>/run/mails\\n' >/usr/sbin/sendmail && chmod 755 /usr/sbin/sendmail"]);
     lab.startOnClient("client", POSTED, [process.execPath, "-e", "require('node:http').createServer((request, response) => { request.pipe(process.stdout, { end: false }); request.on('end', () => response.end()); }).listen(8099)"]);
+    // All that follows goes by numbers: names lead astray here, and who asks for one is not answered.
+    for (const node of ["serv1", "serv2"]) await lab.exec(node, ["sh", "-c", "printf '127.0.0.1 localhost\\n203.0.113.9 serv1 serv2\\n' >/etc/hosts; echo nameserver 203.0.113.1 >/etc/resolv.conf"]);
     await goHome(lab);
   });
   after(() => lab.down());
+
+  test("the nodes' name service lies, and nothing that follows here asks it", async () => {
+    for (const node of ["serv1", "serv2"]) assert.match(await lab.exec(node, ["getent", "hosts", "serv2"]), /^203\.0\.113\.9 /);
+    assert.equal(await roles("serv1"), "owner standby");
+  });
 
   test("a test notice goes out by mail and webhook", { timeout: 60_000 }, async () => {
     assert.equal(await clusterd("serv1", "notify", "--test"), "mail to root: handed over\nwebhook: handed over");
@@ -88,6 +95,20 @@ if (needsLab(test)) {
     assert.match(await clusterd("serv1", "drill", "--dry-run"), /drill: serv2 would be asked to hand serv1 over to serv1[^]*the last drill, /);
     await clusterd("serv2", "maintenance", "on");
     assert.match(await clusterd("serv1", "drill"), /no drill: serv2 is in maintenance\. Nothing was done/);
+  });
+
+  test("the pair's secrets are nowhere but in their files: not in logs, state, process lists, environments or answers", { timeout: 60_000 }, async () => {
+    for (const node of ["serv1", "serv2"]) {
+      const found = await lab.exec(node, ["sh", "-euc", `cd /var/lib/clusterd/keys
+        { echo "$(cat heartbeat.key)"; sed -n 3p mirror_ed25519; sed -n 3p control_ed25519; } >/tmp/secrets
+        { clusterd status --json; clusterd history; clusterd check --show; mirror status --json; } >/tmp/said 2>&1 || :
+        cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' >>/tmp/said
+        echo "$(grep -c '.\\{32\\}' /tmp/secrets) $(grep -rlaF -f /tmp/secrets . | wc -l)" 
+        grep -rlaF -f /tmp/secrets /var/log /run /etc/cluster.d /tmp/said || :
+        find /var/lib/clusterd -path /var/lib/clusterd/keys -prune -o -type f -exec grep -laF -f /tmp/secrets {} + || :
+        grep -c . /tmp/said; rm /tmp/secrets /tmp/said`], { timeout: 30_000 });
+      assert.match(found, /^3 3\n\d{3,}$/, `three secrets are looked for, found in three files, and ${node} has them elsewhere`);
+    }
   });
 
   test("a reboot is refused while the other node cannot take over; then it hands over first, and the machine is told", { timeout: 120_000 }, async () => {

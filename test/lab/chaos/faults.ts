@@ -81,11 +81,20 @@ async function damageJournal({ lab, victim, dice }: Place): Promise<void> {
   else writeFileSync(file, bytes.map((byte, index) => byte ^ (index % 97 === 0 ? 4 : 0)));
 }
 
+/** Off, and back with the journal as it was before its identity changed hands: a snapshot that somebody restored. */
+async function restoreSnapshot(place: Place): Promise<void> {
+  const file = `${place.lab.disk(place.victim)}/var/lib/clusterd/journal`;
+  const before = readFileSync(file);
+  await on(place, `clusterd switchover ${place.victim}`);
+  await place.lab.powerOff(place.victim);
+  writeFileSync(file, before);
+}
 
 export const FAULTS = {
   "power-cut": { what: "power cut", group: "machine", cases: ["P6", "P7", "M6", "F1"], inject: ({ lab, victim }) => lab.powerOff(victim), mend: ({ lab, victim }) => lab.powerOn(victim) },
   "frozen": { what: "all processes of the machine stand still", group: "machine", freezes: true, cases: ["P4", "C5"], inject: ({ lab, victim }) => lab.freeze(victim), mend: ({ lab, victim }) => lab.thaw(victim) },
   "journal-damaged": { what: "power cut, and the journal comes back damaged", group: "machine", cases: ["S1", "S3", "S6"], inject: damageJournal, mend: ({ lab, victim }) => lab.powerOn(victim) },
+  "old-snapshot": { what: "power cut after a move, and the node comes back from a snapshot before it", group: "machine", cases: ["S13"], inject: restoreSnapshot, mend: ({ lab, victim }) => lab.powerOn(victim) },
   "daemon-killed": { what: "daemon killed, not restarted", group: "daemon", cases: ["P1"], inject: kill("KILL", DAEMON), mend: (place) => on(place, "lab-daemons start") },
   "daemon-stopped": { what: "daemon stopped with SIGSTOP", group: "daemon", cases: ["P2", "P8"], inject: kill("STOP", DAEMON), mend: kill("CONT", DAEMON) },
   "second-daemon": { what: "a second daemon is started", group: "daemon", cases: ["P15"], inject: (place) => on(place, "timeout 5 clusterd daemon"), mend: nothing },
@@ -125,6 +134,8 @@ export const FAULTS = {
   // A limit of the process, since what it has open does not notice a mount: each of its writes to a file fails, as on a disk that is full or broken.
   "disk-refuses": { what: "the daemon's disk takes nothing more: journal and log", group: "disk", cases: ["S7", "S8"], inject: (place) => on(place, `prlimit --fsize=0:unlimited --pid $(cat ${DAEMON})`), mend: (place) => on(place, `prlimit --fsize=unlimited --pid $(cat ${DAEMON})`) },
   "receiver-full": { what: "what the node receives cannot be written", group: "disk", cases: ["S7", "S10"], inject: (place) => on(place, "prlimit --fsize=1500:unlimited --pid $(pgrep -o -x sshd)"), mend: (place) => on(place, "prlimit --fsize=unlimited --pid $(pgrep -o -x sshd)") },
+  "no-descriptors": { what: "the daemon cannot open anything any more", group: "daemon", cases: ["P19"], inject: (place) => on(place, `prlimit --nofile=3: --pid $(cat ${DAEMON})`),
+    mend: (place) => on(place, `p=$(cat ${DAEMON}); prlimit --nofile=$(prlimit --pid $p --nofile --output HARD --noheadings | tr -d ' '): --pid $p`) },
   "start-hangs": { what: "services hang at their start", group: "service", cases: ["P10"], inject: flag("hang-start"), mend: unflag("hang-start") },
   "start-fails": { what: "services fail at their start", group: "service", cases: ["P11"], inject: flag("fail-start"), mend: unflag("fail-start") },
   "stop-hangs": { what: "services hang at their stop", group: "service", cases: ["P12"], inject: flag("hang-stop"), mend: unflag("hang-stop") },
@@ -139,6 +150,8 @@ export const FAULTS = {
   "sshd-dead": { what: "sshd is gone", group: "mirror", cases: ["M6"], inject: (place) => on(place, "pkill -KILL sshd"), mend: (place) => on(place, "pgrep -x sshd || /usr/sbin/sshd") },
   "mirror-killed": { what: "the mirror's process is killed", group: "mirror", cases: ["P18"], inject: kill("KILL", "/run/lab-daemons/mirror.pid"), mend: (place) => on(place, "lab-daemons start") },
   "switchover": { what: "a person moves the node's identity away", group: "person", cases: ["M17"], inject: (place) => on(place, `clusterd switchover ${place.victim}`), mend: nothing },
+  "crosswise": { what: "two people move both identities, each to the other node, at the same moment", group: "person", cases: ["F6"], mend: nothing,
+    inject: (place) => Promise.all([place, { ...place, victim: place.other }].map((each) => on(each, `clusterd switchover ${each.victim}`))) },
   "config-differs": { what: "the node loads another configuration", group: "person", cases: ["B6"], mend: (place) => on(place, `cp /run/lab-conf /etc/cluster.d/cluster.conf && clusterd reload`),
     inject: (place) => on(place, `cp /etc/cluster.d/cluster.conf /run/lab-conf && sed -i 's/^name = .*/&\\noffset_limit = 2s/' /etc/cluster.d/cluster.conf && clusterd reload`) },
   "bad-reload": { what: "a person reloads a file full of rubbish", group: "person", cases: ["B7"], mend: (place) => on(place, `rm -f /etc/cluster.d/${place.victim}/rubbish.conf`),

@@ -24,6 +24,7 @@ interface Options {
   readonly round?: number;
   readonly combine: number;
   readonly profile: string;
+  readonly mainFailure: string;
   readonly minutes: number;
   readonly name: string;
   readonly list?: boolean;
@@ -48,6 +49,7 @@ program
   .option("--round <r>", "only this round of the seed, on a fresh pair: to see a failure again", whole(1, 1_000_000))
   .option("--combine <n>", "at most so many faults at once", whole(1, 3), 3)
   .addOption(new Option("--profile <profile>", "timing profile").choices(["fast", "balanced", "safety"]).default("balanced"))
+  .addOption(new Option("--main-failure <what>", "with redundant, an identity whose main NIC fails goes on on the other NIC").choices(["handover", "redundant"]).default("handover"))
   .option("--minutes <m>", "begin no further round after so long", whole(1, 100_000), 600)
   .option("--name <lab>", "name of the lab; several run side by side", "chaos")
   .option("--list", "only list the faults, and what cannot be done here")
@@ -68,7 +70,7 @@ function list(): void {
 }
 
 async function chaos(): Promise<void> {
-  const { seed, combine, profile, name } = options;
+  const { seed, combine, profile, mainFailure, name } = options;
   const lab = new Lab(name);
   const clean = async (): Promise<void> => {
     await lab.down();
@@ -84,7 +86,7 @@ async function chaos(): Promise<void> {
     for (let round = first; round <= last && performance.now() < deadline; round += 1) {
       if (witnesses === null || age === ROUNDS_A_PAIR) {
         witnesses?.leave();
-        await freshPair(lab, profile);
+        await freshPair(lab, profile, mainFailure);
         [witnesses, memory, age] = [new Witnesses(lab), { promised: new Set(), versions: 0 }, 0];
       }
       age += 1;
@@ -97,7 +99,7 @@ async function chaos(): Promise<void> {
       const kept = keepEvidence(lab, `${seed}-${round}`, { seed, round, combine, profile, at: new Date().toISOString(), ...result });
       witnesses.keep(kept);
       for (const failure of result.failures) console.error(`  ${failure}`);
-      console.error(`  faults: ${JSON.stringify(result.blows)}\n  logs in ${kept}\n  again: npm run chaos -- --seed ${seed} --round ${round} --combine ${combine}${profile === "balanced" ? "" : ` --profile ${profile}`}`);
+      console.error(`  faults: ${JSON.stringify(result.blows)}\n  logs in ${kept}\n  again: npm run chaos -- --seed ${seed} --round ${round} --combine ${combine}${profile === "balanced" ? "" : ` --profile ${profile}`}${mainFailure === "handover" ? "" : ` --main-failure ${mainFailure}`}`);
       age = ROUNDS_A_PAIR;
     }
     addResults(total.results());

@@ -1,6 +1,6 @@
 // The pair that chaos is let loose on: the sample's network, and one service of our own on each side that writes.
 
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 import { besideLabs, settle } from "../home.ts";
 import type { Manner } from "../home.ts";
@@ -14,8 +14,8 @@ const STORE = "/usr/bin/perl /usr/lib/clusterd/test/lab/chaos/store.pl";
 export const QUICKLY: Manner = { quiet: 250, poll: 100 };
 
 /** Builds the pair anew and returns when both identities are at home and both nodes have each other's files. */
-export async function freshPair(lab: Lab, profile: string): Promise<void> {
-  await lab.up({ profile, configuration: makeConfiguration(lab) });
+export async function freshPair(lab: Lab, profile: string, mainFailure: string): Promise<void> {
+  await lab.up({ profile, configuration: makeConfiguration(lab, mainFailure) });
   await settle(lab, { ...QUICKLY, inSync: false });
   await Promise.all(lab.nodes().map(({ name }) => lab.exec(name, ["mirror", "run", "--all"], { timeout: 60_000 })));
   await settle(lab, QUICKLY);
@@ -23,10 +23,12 @@ export async function freshPair(lab: Lab, profile: string): Promise<void> {
 
 export const configurationOf = (lab: Lab): string => `${besideLabs(lab)}/configuration-${lab.name}`;
 
-function makeConfiguration(lab: Lab): string {
+function makeConfiguration(lab: Lab, mainFailure: string): string {
   const folder = configurationOf(lab);
   rmSync(folder, { recursive: true, force: true });
   cpSync(SAMPLE, folder, { recursive: true });
+  const main = readFileSync(`${folder}/cluster.conf`, "utf8");
+  writeFileSync(`${folder}/cluster.conf`, main.replace(/^# ?main_failure = .*$/m, `main_failure = ${mainFailure}`));
   for (const [at, { name, addresses: [main] }] of readNodes(SAMPLE).entries()) {
     rmSync(`${folder}/${name}`, { recursive: true });
     const [job, tree] = Object.entries(TREES)[at]!;
