@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { STATE } from "../clusterd/base/paths.ts";
 import { mountPoints, mountsOf } from "./tree.ts";
+import { setTime } from "./receive-folders.ts";
 import { PARTIAL_DIR } from "./rsync-args.ts";
 
 /** Each: true = it can. An ability that could not be tried is absent. */
@@ -83,7 +84,7 @@ export function tried(folder: string): Abilities {
     } finally {
       for (const file of readdirSync(name, { encoding: "buffer" })) unlinkSync(Buffer.concat([Buffer.from(`${name}/`), file]));
       rmdirSync(name);
-      if (made) { rmdirSync(`${top}/${PARTIAL_DIR}`); setTime(open[0] as number, mtimeNs); }
+      if (made) { rmdirSync(`${top}/${PARTIAL_DIR}`); setTime(`/proc/self/fd/${open[0]}`, mtimeNs); }
     }
   } catch {
     return {}; // read-only, full, or somebody else's folder is in the way: other guards tell of these
@@ -91,10 +92,6 @@ export function tried(folder: string): Abilities {
     for (const fd of open) closeSync(fd);
   }
 }
-
-/** To the nanosecond, which Node's own call cannot: otherwise the next run would find the tree's top changed. */
-export const setTime = (fd: number, ns: bigint): void =>
-  void spawnSync("touch", ["--time=modify", `--date=@${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, "0")}`, "."], { cwd: `/proc/self/fd/${fd}`, timeout: 5000, env: { PATH: "/usr/bin:/bin" } });
 
 function makeOwn(path: string): boolean {
   try {

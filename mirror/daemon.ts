@@ -5,7 +5,7 @@
 
 import { execFile } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLog } from "../clusterd/base/log.ts";
@@ -23,6 +23,7 @@ import type { Attempts } from "./recovery.ts";
 import { CRONTAB, startScheduler } from "./scheduler.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { Live } from "./live.ts";
+import { settleLeft } from "./sets.ts";
 import { settings } from "./settings.ts";
 import { controlPath, dropConnections } from "./ssh.ts";
 import { watchConfiguration, watchStandby } from "./watch.ts";
@@ -52,6 +53,8 @@ class Keeper {
   #attempts: [Attempts, Attempts] = [FRESH, FRESH];
   #running: [ChildProcess | null, ChildProcess | null] = [null, null];
   #watched = new Map<string, Watching | "not">();
+  /** Of the trees that are watched. */
+  readonly #inodes = new Map<string, string>();
   #configuration: Watching | null = null;
   #scheduler: Scheduler | null = null;
   #status: NodeStatus | null = null;
@@ -108,6 +111,7 @@ class Keeper {
     await this.#follow(status.configuration.loaded);
     await this.#noticePeer(status);
     this.#recoverAll();
+    for (const job of this.#config.jobs) await this.#settle(job);
     for (const job of this.#config.jobs) await this.#watch(job, status.core.identities[job.home].role === "standby");
   }
 
@@ -165,7 +169,18 @@ class Keeper {
       this.#log.warn("mirror.kept", { job, files: report.kept, where: report.backups, only_there: report.keptFiles.filter((file) => file.unmirrored).length, because: "versions of the returning node were replaced or deleted there" });
   }
 
+  /** Its set may be half in place, if the receiver was killed just then; services must not start on that. */
+  async #settle(job: JobConfig): Promise<void> {
+    const settled = await settleLeft(job).catch((error: Error) => ({ problem: error.message }));
+    if (settled !== null) this.#log.say(settled.problem === null ? "info" : "warn", "mirror.set", { job: job.name, because: settled.problem ?? "an exchange of its set that was cut off is complete now" });
+  }
+
   async #watch(job: JobConfig, standby: boolean): Promise<void> {
+    const [before, inodes] = [this.#inodes.get(job.name), job.consistent ? String(job.entries.map(({ path }) => statSync(path, { throwIfNoEntry: false })?.ino)) : ""];
+    const watched = this.#watched.get(job.name);
+    // A set that was exchanged is another folder.
+    if (before !== undefined && before !== inodes && watched !== undefined && watched !== "not") { this.#watched.delete(job.name); await watched.close(); }
+    this.#inodes.set(job.name, inodes);
     const now = this.#watched.get(job.name);
     if (standby && now === undefined) {
       const trees = job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path);

@@ -6,7 +6,7 @@ import { appendFileSync, closeSync, constants, fstatSync, mkdirSync, openSync, r
 import { dirname } from "node:path";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { RunId } from "./backup-names.ts";
-import { setTime } from "./abilities.ts";
+import { setTime } from "./receive-folders.ts";
 import { PARTIAL_DIR } from "./rsync-args.ts";
 import { walk } from "./walk.ts";
 
@@ -40,7 +40,7 @@ function remove(folder: Buffer): void {
   try {
     const { mtimeNs } = fstatSync(above, { bigint: true });
     rmSync(folder, { recursive: true, force: true });
-    setTime(above, mtimeNs);
+    setTime(`/proc/self/fd/${above}`, mtimeNs);
   } finally {
     closeSync(above);
   }

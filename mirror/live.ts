@@ -76,7 +76,7 @@ export class Live {
   #begin(job: JobConfig): void {
     const trees = job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path);
     // What a hook prepares counts as a whole: it goes with runs, unless the job itself asks for more.
-    const wanted = job.watch ?? (job.before.length > 0 ? "no" : this.#config.cluster.watch);
+    const wanted = job.watch ?? (job.before.length > 0 || job.consistent ? "no" : this.#config.cluster.watch);
     // Counting is a walk: not for a job that is not to be watched.
     const room = CHOKIDAR_MOST - [...this.#jobs.values()].reduce((sum, { live }) => sum + live.entries, 0);
     const count = wanted === "no" ? { entries: 0, folders: 0, more: false } : countTrees(trees, Math.max(0, room));

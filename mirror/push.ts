@@ -28,7 +28,7 @@ export async function push(survey: Survey, { job, session, link, deadline, limit
   const { step } = survey;
   // Once more, just before: between the dry run and now the disk may have gone.
   if (step.entry.kind === "tree") insist(maySend(lookAtTree(step.entry.path, job.name), job.name));
-  const { names, through, telling } = howToSend(survey);
+  const { names, through, telling } = howToSend(survey, job.consistent);
   const { speeds } = readSpeeds(job.name);
   const choice = chooseWhole(job.wholeFile, speeds, { link, files: survey.counts?.transferred ?? 1, bytes: survey.bytes }, isCutOff(job.name));
   const began = Date.now();

@@ -55,6 +55,8 @@ export function look(job: JobConfig, entry: Entry): PeerTree | { readonly refuse
   const tree = entry.kind === "tree" ? lookAtTree(entry.path, job.name) : null;
   const verdict = tree === null ? { go: true as const } : mayReceive(tree, job.name);
   if (!verdict.go) return { refused: verdict.because };
+  const point = job.consistent ? tree?.mounts.find((one) => `${one}/`.startsWith(entry.path)) : undefined;
+  if (point !== undefined) return { refused: `consistent = yes, and ${point} is a file system of its own there: name a folder in it, which can be exchanged` };
   const [there, kept] = [roomAt(entry.path), roomAt(BACKUPS)];
   return { id: tree?.marker?.id ?? null, empty: tree?.empty ?? false, freeTree: there.bytes, freeBackups: kept.bytes, inodesTree: there.inodes, inodesBackups: kept.inodes, apart: there.device !== kept.device };
 }

@@ -2,6 +2,7 @@
 //
 // No folder on the way may be a symbolic link: whoever may write there could turn it to any place while root works.
 
+import { spawnSync } from "node:child_process";
 import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, realpathSync, rmdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BACKUPS, RUN } from "../clusterd/base/paths.ts";
@@ -68,3 +69,7 @@ export function removeEmpty(folder: string): void {
     rmdirSync(folder); // fails, rightly, when something is in it
   } catch { /* not empty, or never made */ }
 }
+
+/** A folder's time, to the nanosecond, which Node's own call cannot: otherwise the next run would find it changed. */
+export const setTime = (folder: string, ns: bigint): void =>
+  void spawnSync("touch", ["--time=modify", `--date=@${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, "0")}`, "."], { cwd: folder, timeout: 5000, env: { PATH: "/usr/bin:/bin" } });

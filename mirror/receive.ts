@@ -36,6 +36,7 @@ import type { Acceptance, Request } from "./request.ts";
 import { parseServerWords, serverArgs } from "./rsync-args.ts";
 import { entryKey, findJob, settings } from "./settings.ts";
 import type { Entry } from "./settings.ts";
+import { exchange, settleLeft, stage } from "./sets.ts";
 import { takeTold } from "./told.ts";
 import { lookAtTree, rememberTrees } from "./tree.ts";
 import { receivingMark } from "./watch.ts";
@@ -79,6 +80,8 @@ async function serve(line: string | undefined, wire: Wire | null): Promise<Outco
   if (request.verb === "fetch") return wire === null ? (await import("./receive-kept.ts")).sendKept(job, request) : { code: RECEIVE_EXIT.forbidden, because: "kept versions are sent over a connection of their own" };
   const accepted = await judge(read.config, job, request.epoch, asked);
   if (!accepted.go) return accepted;
+  const left = await settleLeft(job);
+  if (left != null && left.problem !== null) return { code: RECEIVE_EXIT.tree, because: `${job.name}: ${left.problem}` };
   switch (request.verb) {
     case "check": return { code: 0, answer: check(job) };
     case "fresh": return { code: 0, answer: freshNames(job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path), lastAsOwner(job)) };
@@ -114,19 +117,23 @@ async function push(config: Config, job: JobConfig, request: Request & { readonl
   if (words.request.listed ? entry.kind !== "tree" : request.kind === "live" && entry.kind === "tree") return refuse(RECEIVE_EXIT.forbidden, "listed paths belong to trees, and to every live run of one");
   if (words.request.checksum && request.kind !== "live") return refuse(RECEIVE_EXIT.forbidden, "comparing by checksum belongs to listed paths");
   if (words.request.special !== job.special) return refuse(RECEIVE_EXIT.forbidden, `special = ${job.special} is configured here, the sender goes by ${words.request.special}: \`clusterd check\` on both`);
+  const staging = job.consistent && !words.request.dryRun && request.kind !== "live";
+  if (staging ? words.request.listed : job.consistent && !words.request.dryRun && !words.request.checksum) return refuse(RECEIVE_EXIT.forbidden, "a consistent set travels as a whole");
   const found = look(job, entry);
   if ("refused" in found) return refuse(RECEIVE_EXIT.tree, found.refused);
   const go = async (dir: string): Promise<Outcome> => {
     const kept = entryBackupDir(dir, entry);
     if (!words.request.dryRun) noteBegun(job.name, request.run);
-    const target = makeReady(entry, kept, words.request.dryRun);
+    const staged = staging ? await stage(entry.path, request.run) : null;
+    const target = staged === null ? makeReady(entry, kept, words.request.dryRun) : { folder: staged.folder, name: "./" };
     const folder = openFolder(target.folder);
     if (folder === null) return refuse(RECEIVE_EXIT.tree, `the way to ${target.folder} leads through a symbolic link`);
     try {
-      const code = await runRsync(serverArgs(words.request, { path: target.name, kind: entry.kind, backupDir: kept }), { folder, special: job.special }, async () => {
+      const code = await runRsync(serverArgs(words.request, { path: target.name, kind: entry.kind, backupDir: kept, links: staged?.links ?? [] }), { folder, special: job.special }, async () => {
         const still = await judge(config, job, request.epoch, null);
         return still.go ? null : still.because;
       }, wire);
+      if (code === 0) staged?.complete();
       if (request.kind === "live" && !words.request.dryRun) { removeEmpty(backupDir(BACKUPS, job.name, request.run, request.kind)); if (code === 0) noteEnded(job.name, request.run); }
       return code === 0 ? { code, answer: null } : { code, because: "" };
     } finally {
@@ -156,6 +163,7 @@ async function receiving(job: JobConfig, request: { readonly job: string; readon
 async function aside(job: JobConfig, request: Request & { readonly verb: "aside" }, { input }: Wire): Promise<Outcome> {
   const entry = job.entries.find((one) => one.kind === "tree" && entryKey(one) === request.entry);
   const asked = await readAll(input, MOST_NAMES);
+  if (job.consistent) return { code: RECEIVE_EXIT.forbidden, because: `${job.name}: a consistent set travels as a whole` };
   if (entry === undefined || asked === null) return { code: RECEIVE_EXIT.forbidden, because: `${job.name}: ${asked === null ? "too many names" : "that path is no tree of this node's configuration"}` };
   const found = look(job, entry);
   if ("refused" in found) return { code: RECEIVE_EXIT.tree, because: `${job.name}: ${found.refused}` };
@@ -164,7 +172,11 @@ async function aside(job: JobConfig, request: Request & { readonly verb: "aside"
 }
 
 /** The run is good only now: whoever it came from was still the owner at its end (judged by serve()), and every marker arrived. */
-function commit(job: JobConfig, request: Request & { readonly verb: "commit" | "list" }): Outcome {
+async function commit(job: JobConfig, request: Request & { readonly verb: "commit" | "list" }): Promise<Outcome> {
+  if (job.consistent) {
+    const problem = await exchanged(job, request);
+    if (problem !== null) return problem;
+  }
   const trees = job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => lookAtTree(path, job.name));
   const bare = trees.find(({ marker }) => marker?.job !== job.name);
   if (bare !== undefined) return { code: RECEIVE_EXIT.tree, because: `${job.name}: the marker has not arrived in ${bare.path}` };
@@ -175,6 +187,20 @@ function commit(job: JobConfig, request: Request & { readonly verb: "commit" | "
   const { total } = keptFiles(folder, null);
   writeReceived({ job: job.name, run: request.run, kind: request.kind, epoch: request.epoch, at: Date.now(), kept: total });
   return { code: 0, answer: { kept: total, backups: total === 0 ? null : folder } satisfies CommitAnswer };
+}
+
+/** Null when the new set is in place. */
+async function exchanged(job: JobConfig, request: Request & { readonly verb: "commit" | "list" }): Promise<Outcome | null> {
+  const lock = await whenFree(() => receiveLock(job.name), Date.now() + PATIENCE);
+  if (!lock.ok) return { code: RECEIVE_EXIT.retry, because: `${job.name}: another run is being received (process ${lock.holder})` };
+  try {
+    writeFileSync(receivingMark(job.name), "");
+    const because = await exchange(job, request);
+    return because === null ? null : { code: RECEIVE_EXIT.tree, because: `${job.name}: ${because}` };
+  } finally {
+    writeFileSync(receivingMark(job.name), "");
+    lock.release();
+  }
 }
 
 const LOG = `${STATE}/mirror/refused.log`;

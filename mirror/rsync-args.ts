@@ -152,7 +152,7 @@ function judgeLetters(joined: string, ours: string): { readonly dryRun: boolean;
 const show = (word: string): string => JSON.stringify(word.slice(0, 60));
 
 /** Receiver: what is really run, all of it ours but for the numbers and switches in `request`. */
-export function serverArgs(request: ServerRequest, target: { readonly path: string; readonly kind: "tree" | "file"; readonly backupDir: string }): readonly string[] {
+export function serverArgs(request: ServerRequest, target: { readonly path: string; readonly kind: "tree" | "file"; readonly backupDir: string; /** What is unchanged in one of these becomes a hard link. */ readonly links?: readonly string[] }): readonly string[] {
   return [
     "--server", `-${request.dryRun ? "n" : ""}${request.checksum ? "c" : ""}${request.whole ? "W" : ""}${(request.listed ? LISTED_LETTERS : LETTERS)[request.special]}${request.capabilities}`,
     ...(request.special === "drop" ? ["--specials", "--chmod=Fug-s", `--filter=${WITHOUT_CAPABILITIES}`] : []),
@@ -160,6 +160,7 @@ export function serverArgs(request: ServerRequest, target: { readonly path: stri
     "--log-format=%i", `--timeout=${IO_TIMEOUT}`, "--backup-dir", target.backupDir,
     ...(target.kind === "tree" ? ["--delete-delay", request.maxDelete === 0 ? "--max-delete=-1" : `--max-delete=${request.maxDelete}`] : []),
     ...(request.fsync ? ["--fsync"] : []),
+    ...(target.links ?? []).map((folder) => `--link-dest=${folder}`),
     "--stats", "-@-1", ...(request.dryRun ? [] : ["--partial-dir", HALF_RECEIVED]), "--numeric-ids", ".", target.path,
   ];
 }

@@ -144,11 +144,12 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
   for (const survey of surveys) {
     const { step, counts } = survey;
     const onProgress = (progress: Progress): void => { note.write(step.entry.path, progress); options.onProgress?.(step.entry.path, progress); };
-    done.push(entryReport(step, counts?.changed === 0 ? counts : await push(survey, { job, session, link: found.link?.name ?? "private", deadline, limit, onProgress })));
+    const pushed = counts?.changed === 0 ? counts : await push(survey, { job, session, link: found.link?.name ?? "private", deadline, limit, onProgress });
+    done.push(entryReport(step, { ...pushed, deleted: job.consistent ? counts?.deleted ?? [] : pushed.deleted })); // nothing is deleted from a new set
     found.entries = done;
   }
   note.drop();
-  const committed = JSON.parse(await ask("commit", ...common, options.kind)) as CommitAnswer;
+  const committed = JSON.parse(await request(session, ["clusterd-mirror", "v1", "commit", ...common, options.kind], job.consistent ? left(deadline) : Math.min(REQUEST_TIMEOUT, left(deadline)))) as CommitAnswer;
   found.backups = committed.backups;
   found.kept = { total: committed.kept, files: [] };
   if (options.kind === "recovery" && committed.kept > 0) found.kept = JSON.parse(await ask("list", ...common, options.kind)) as Kept;

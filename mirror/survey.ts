@@ -54,8 +54,9 @@ export interface Sending {
   readonly through: boolean;
 }
 
-export function howToSend({ step: { entry }, counts, bytes }: Survey): Sending {
-  const names = entry.kind === "file" || counts === null ? null : listable(entry.path, counts);
+/** `whole`: a consistent set. */
+export function howToSend({ step: { entry }, counts, bytes }: Survey, whole: boolean): Sending {
+  const names = entry.kind === "file" || counts === null || whole ? null : listable(entry.path, counts);
   const known = entry.kind === "file" || names !== null;
   return { names, telling: names !== null || (entry.kind === "tree" && counts === null), through: known && bytes < MANY_BYTES };
 }

@@ -100,12 +100,12 @@ const ownAddress = ([first]: ServiceConfig["addresses"], home: NodeFile | undefi
 function toJobs({ services, descriptions, nodes }: Files): readonly JobConfig[] {
   const ofServices = services.filter(({ mirror }) => mirror.present).map(({ name, home, mirror }) => {
     const values = complete(mirror);
-    return { name, service: name, home, entries: values.path.map(toEntry), exclude: values.exclude, maxDelete: values.max_delete, maxDeletePercent: values.max_delete_percent, special: values.special, wholeFile: values.whole_file, bwlimit: values.bwlimit, watch: values.watch, timeout: values.timeout, fullPass: values.full_pass, keepFor: values.keep_for, keepRuns: values.keep_runs, keepSize: values.keep_size,
+    return { name, service: name, home, entries: values.path.map(toEntry), exclude: values.exclude, maxDelete: values.max_delete, maxDeletePercent: values.max_delete_percent, special: values.special, consistent: values.consistent === "yes", wholeFile: values.whole_file, bwlimit: values.bwlimit, watch: values.watch, timeout: values.timeout, fullPass: values.full_pass, keepFor: values.keep_for, keepRuns: values.keep_runs, keepSize: values.keep_size,
       before: values.before, after: values.after, hookTimeout: values.hook_timeout };
   });
   const ofDescriptions = descriptions.map((description) => ({
     name: jobName(description, descriptions, nodes), service: null, home: description.home, entries: description.entries.map(({ path }) => toEntry(path)),
-    exclude: MIRROR.exclude.fallback ?? [], maxDelete: MIRROR.max_delete.fallback ?? 0, maxDeletePercent: MIRROR.max_delete_percent.fallback ?? 0, special: MIRROR.special.fallback ?? "keep", wholeFile: MIRROR.whole_file.fallback ?? "auto", bwlimit: null, watch: null, timeout: MIRROR.timeout.fallback ?? 0,
+    exclude: MIRROR.exclude.fallback ?? [], maxDelete: MIRROR.max_delete.fallback ?? 0, maxDeletePercent: MIRROR.max_delete_percent.fallback ?? 0, special: MIRROR.special.fallback ?? "keep", consistent: false, wholeFile: MIRROR.whole_file.fallback ?? "auto", bwlimit: null, watch: null, timeout: MIRROR.timeout.fallback ?? 0,
     fullPass: MIRROR.full_pass.fallback ?? 0, keepFor: MIRROR.keep_for.fallback ?? 0, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 0,
   }));
   return [...ofServices, ...ofDescriptions].sort((a, b) => a.home - b.home || (a.name < b.name ? -1 : 1));

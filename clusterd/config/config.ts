@@ -173,6 +173,8 @@ export interface JobConfig {
   readonly wholeFile: WholeFile;
   /** Bytes a second that a run may send; null = no limit. */
   readonly bwlimit: number | null;
+  /** Its files count only together: a run that is not complete changes nothing there. */
+  readonly consistent: boolean;
   /** Who tells of changes: null = as the cluster says. */
   readonly watch: Watch | null;
   readonly timeout: Duration;

@@ -76,11 +76,11 @@ function actionFacts(action: Action | null): readonly Fact[] {
   return [["start_command", words(action.start)], ["stop_command", words(action.stop)], ["check_command", words(action.check)]];
 }
 
-function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, special, wholeFile, bwlimit, timeout, keepFor, keepRuns, keepSize, before, after }: JobConfig): readonly Fact[] {
+function jobFacts({ entries, exclude, maxDelete, maxDeletePercent, special, consistent, wholeFile, bwlimit, timeout, keepFor, keepRuns, keepSize, before, after }: JobConfig): readonly Fact[] {
   return [
     ...entries.map(({ path, kind }): Fact => [kind, path]),
     ...(exclude.length === 0 ? [] : [["exclude", words(exclude)] as const]),
-    ["deletions", `more than ${maxDelete}, or than ${maxDeletePercent} % of the files, ask for approval`], ...(special === "keep" ? [] : [["special", "set-user-id bits, file capabilities and device nodes are dropped"] as const]), ["whole_file", wholeFile], ...(bwlimit === null ? [] : [["bwlimit", `${bwlimit} bytes a second`] as const]), ["timeout", formatDuration(timeout)],
+    ["deletions", `more than ${maxDelete}, or than ${maxDeletePercent} % of the files, ask for approval`], ...(special === "keep" ? [] : [["special", "set-user-id bits, file capabilities and device nodes are dropped"] as const]), ...(consistent ? [["consistent", "its files count only together"] as const] : []), ["whole_file", wholeFile], ...(bwlimit === null ? [] : [["bwlimit", `${bwlimit} bytes a second`] as const]), ["timeout", formatDuration(timeout)],
     ...(before.length === 0 ? [] : [["before", words(before)] as const]), ...(after.length === 0 ? [] : [["after", words(after)] as const]),
     ["keeps", [`${formatDuration(keepFor)}`, ...(keepRuns === null ? [] : [`${keepRuns} runs`]), ...(keepSize === null ? [] : [`${keepSize} bytes`])].join(", ")],
   ];

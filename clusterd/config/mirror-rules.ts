@@ -2,7 +2,8 @@
 
 import { problem } from "../base/errors.ts";
 import { BACKUPS, RUN, STATE } from "../base/paths.ts";
-import type { Files, Findings } from "./files.ts";
+import type { Problem } from "../base/errors.ts";
+import type { Files, Findings, ServiceFile } from "./files.ts";
 
 interface Place { readonly path: string; readonly job: string; readonly file: string; readonly line: number | null }
 
@@ -10,6 +11,7 @@ interface Place { readonly path: string; readonly job: string; readonly file: st
 const OWN = [...new Set(["/var/lib/clusterd", "/var/backups/clusterd", "/run", "/var/run", "/proc", "/sys", "/dev", STATE, BACKUPS, RUN])];
 
 export function mirrorRules(files: Files, { problems, warnings }: Findings): void {
+  for (const service of files.services) consistentRules(service, problems);
   const firsts = new Map<string, Place>();
   const allowed = placesOf(files).filter((place) => {
     const { path, file, line, job } = place;
@@ -25,6 +27,17 @@ export function mirrorRules(files: Files, { problems, warnings }: Findings): voi
     const other = first === place ? around : first;
     if (other !== undefined) problems.push(problem(place.file, place.line, `${place.path} ${other === around ? `lies in ${around.path}, which is mirrored` : "is mirrored"} already (${other.job}, ${at(other)}): two jobs would undo each other's work`, "One path belongs to one job: leave it out in one of the two."));
   }
+}
+
+/** A set is received beside the old one and put in its place as a whole. */
+function consistentRules({ mirror }: ServiceFile, problems: Problem[]): void {
+  const { consistent, path, exclude, watch } = mirror.values;
+  if (consistent !== "yes") return;
+  const say = (key: "path" | "exclude" | "watch", message: string, hint: string): number => problems.push(problem(mirror.file, mirror.line(key), `[mirror] consistent = yes, and ${message}`, hint));
+  const file = path?.find((one) => !one.endsWith("/"));
+  if (file !== undefined) say("path", `${file} is a single file`, "Such a file is exchanged at once in any case: leave consistent out, or name its folder.");
+  if ((exclude ?? []).length > 0) say("exclude", "something is left out: it would be gone from the other node's set", "Mirror a folder that holds nothing else, such as that of the dumps.");
+  if (watch != null && watch !== "no") say("watch", "changes are to travel one by one", "Leave watch out: the set travels with runs.");
 }
 
 function placesOf({ services, descriptions }: Files): readonly Place[] {

@@ -36,7 +36,7 @@ const scratch = mkdtempSync("/tmp/mirror-pure-");
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const job = (over: Partial<JobConfig> = {}): JobConfig =>
-  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, special: "keep", wholeFile: "auto", bwlimit: null, watch: null, timeout: 60_000, fullPass: 900_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
+  ({ name: "www", service: "www", home: 0, entries: [{ path: "/srv/www/", kind: "tree" }], exclude: [], maxDelete: 100, maxDeletePercent: 10, special: "keep", consistent: false, wholeFile: "auto", bwlimit: null, watch: null, timeout: 60_000, fullPass: 900_000, keepFor: 30 * 86_400_000, keepRuns: null, keepSize: null, before: [], after: [], hookTimeout: 60_000, ...over });
 const tree = (over: Partial<TreeFacts> = {}): TreeFacts =>
   ({ path: "/srv/www/", exists: true, leadsTo: null, empty: false, marker: { job: "www", id: "00000000000000aa" }, known: { id: "00000000000000aa", mounts: ["/srv"] }, mounts: ["/srv"], unmounted: null, ...over });
 const names = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `/srv/www/${index}`);
