@@ -16,7 +16,7 @@ import type { CheckAnswer } from "../../mirror/receive-check.ts";
 import { rsyncBuild } from "../../mirror/rsync-args.ts";
 import { entryKey } from "../../mirror/settings.ts";
 import type { TreeFacts } from "../../mirror/tree.ts";
-import { lacks, needsRoot } from "../needs.ts";
+import { lacks, needsRoot, unless } from "../needs.ts";
 import { Pair, needsPair } from "./pair.ts";
 
 const ENTRY = { path: "/srv/www/", kind: "tree" } as const;
@@ -166,6 +166,26 @@ describe("a pair whose other node lacks something", { skip: needsPair() || lacks
     assert.ok(!/warn|REFUSE/.test(stdout), stdout);
     assert.equal((await pair.mirror("check", "--quiet")).stdout, "");
     assert.equal(readdirSync(treeTwo).length, 0, "nothing is left behind");
+  });
+
+  test("a file system that folds case and the spelling of names: refused before anything is written", { skip: unless(/\bfuse$/m.test(readFileSync("/proc/filesystems", "utf8")), "needs FUSE in the kernel") }, async () => {
+    const words = ["--disable-warning=ExperimentalWarning", `${import.meta.dirname}/folding-fs.ts`, tree, "nsenter", "--mount", "--target", String(pair.sshdPid), "--"];
+    const folding = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+    await once(folding.stdout, "data");
+    mounted = tree;
+    const { code, said } = await check();
+    assert.equal(code, 3);
+    const refused = said.flatMap(({ state, says }) => (state === "refuse" ? [says] : [])).join("\n");
+    assert.match(refused, /takes names that differ in capitals alone for one file/);
+    assert.match(refused, /takes two spellings of é for one name/);
+    const { code: ran, because } = await run();
+    assert.equal(ran, 3);
+    assert.match(because, /capitals alone for one file: put it on a file system such as this node's/);
+    assert.deepEqual(execFileSync("nsenter", ["--mount", "--target", String(pair.sshdPid), "--", "ls", "-A", tree], { encoding: "utf8" }), "");
+    onTwo("umount", tree);
+    mounted = null;
+    rmSync(`${pair.two.root}/state/mirror/trees`, { recursive: true, force: true });
+    assert.deepEqual(await once(folding, "exit"), [0, null]);
   });
 
   test("ACLs and attributes: warned of, in the report too; a run with such a file is not complete, and says which", async () => {
