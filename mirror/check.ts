@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import { newRunId } from "./backup-names.ts";
+import { openDatabases } from "./databases.ts";
 import { noJob } from "./settings.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Ways } from "./history/commands.ts";
@@ -37,7 +38,7 @@ export async function checkJob(config: Config, job: JobConfig): Promise<Checked>
     try {
       const epoch = String(status.core.identities[job.home].epoch);
       const answer = await request(session, ["clusterd-mirror", "v1", "check", job.name, epoch, newRunId(Date.now())], TIMEOUT);
-      findings.push(...judge(sceneOf(job, peer, JSON.parse(answer))));
+      findings.push(...judge(sceneOf(job, peer, JSON.parse(answer), openDatabases)));
     } finally {
       session.close();
     }

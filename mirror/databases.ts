@@ -3,8 +3,9 @@
 // They are told by the names of files that a process has open for writing: the links in /proc/PID/fd (proc(5)), up to a number that takes
 // a tenth of a second. What is open by a name of no known database is nothing unusual. Node core only.
 
-import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { RUN } from "../clusterd/base/paths.ts";
 
 interface Kind { readonly name: string; readonly file: RegExp; /** A file that must lie above the path's match; for names that others use, too. */ readonly beside?: string; readonly dump: string }
 
@@ -44,6 +45,19 @@ export function openDatabases(trees: readonly string[], proc = "/proc"): readonl
 
 export const kindOf = (path: string): Kind | undefined =>
   KINDS.find(({ file, beside }) => { const at = file.exec(path)?.index; return at !== undefined && (beside === undefined || existsSync(`${path.slice(0, at)}/${beside}`)); });
+
+/** Looking costs up to a tenth of a second on a busy machine, a run without changes not much more: runs look every ten minutes. */
+const RECENT = 600_000;
+
+export function recentDatabases(job: string, trees: readonly string[], now = Date.now()): readonly OpenDatabase[] {
+  const file = `${RUN}/mirror/databases/${job}.json`;
+  const known = quietly(() => JSON.parse(readFileSync(file, "utf8")) as { at: number; trees: string; open: readonly OpenDatabase[] });
+  if (known !== null && Math.abs(now - known.at) < RECENT && known.trees === trees.join("\n")) return known.open;
+  const open = openDatabases(trees);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, JSON.stringify({ at: now, trees: trees.join("\n"), open }), { mode: 0o600 });
+  return open;
+}
 
 const list = (folder: string): readonly string[] => quietly(() => readdirSync(folder)) ?? [];
 

@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import type { JobConfig } from "../clusterd/config/config.ts";
 import { abilitiesOf } from "./abilities.ts";
-import { openDatabases } from "./databases.ts";
+import { recentDatabases } from "./databases.ts";
 import type { OpenDatabase } from "./databases.ts";
 import { EXIT } from "./exit-codes.ts";
 import { sentence } from "./guards.ts";
@@ -16,20 +16,21 @@ import type { CheckAnswer } from "./receive-check.ts";
 import { installedRsync } from "./receive-rsync.ts";
 import { lookAtTree } from "./tree.ts";
 
-export const sceneOf = (job: JobConfig, peer: string, there: CheckAnswer): Scene => ({
+/** `look`: how open databases are found. */
+export const sceneOf = (job: JobConfig, peer: string, there: CheckAnswer, look: (trees: readonly string[]) => readonly OpenDatabase[] = (trees) => recentDatabases(job.name, trees)): Scene => ({
   job, peer, there, needs: null,
   here: {
-    rsync: installedRsync(), ids: idsHere(), databases: databasesIn(job),
+    rsync: installedRsync(), ids: idsHere(), databases: databasesIn(job, look),
     tree: (path) => lookAtTree(path, job.name), used: () => usedIds(job),
     abilities: (path) => abilitiesOf(path.endsWith("/") ? path : dirname(path)),
   },
 });
 
 /** Those that a run would carry over: not what the job leaves out. */
-function databasesIn({ entries, exclude }: JobConfig): readonly OpenDatabase[] {
+function databasesIn({ entries, exclude }: JobConfig, look: (trees: readonly string[]) => readonly OpenDatabase[]): readonly OpenDatabase[] {
   const trees = entries.filter(({ kind }) => kind === "tree").map(({ path }) => path);
   const out = leftOut(exclude);
-  return openDatabases(trees).filter(({ path }) => trees.some((tree) => path.startsWith(tree) && !out(latin1(path.slice(tree.length)), false)));
+  return look(trees).filter(({ path }) => trees.some((tree) => path.startsWith(tree) && !out(latin1(path.slice(tree.length)), false)));
 }
 
 /** The warnings, or Stop at the first refusal. */

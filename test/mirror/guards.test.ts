@@ -243,6 +243,8 @@ describe("a pair whose other node lacks something", { skip: needsPair() || lacks
     assert.equal(code, 0);
     assert.equal(said.length, 1);
     assert.match(said[0]?.says ?? "", new RegExp(`^cat \\(process ${shop.pid}\\) writes to ${tree}/shop.db-wal of SQLite`));
+    rmSync(`${pair.one.root}/run/mirror/databases`, { recursive: true, force: true }); // a run looks every ten minutes
+    assert.match((await run()).warnings.join(), /writes to .*shop.db-wal of SQLite.*a `before` program for www/);
     shop.stdin.end();
     await once(shop, "exit");
     assert.deepEqual((await check()).said, []);
