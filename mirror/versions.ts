@@ -2,8 +2,9 @@
 //
 // A dated directory holds one version of a path, and a later one in the same directory would take its place. So in each ten minutes there
 // are two directories: the first keeps the version that was there when a path was first replaced, the second whatever was replaced
-// after that, the last of it. Thus of a file written all day the first and the last version of every ten minutes are kept. What is found by
-// comparing the names of a folder is not known beforehand: it has a third directory, and a new one as soon as something comes again. Pure.
+// after that, the last of it. Thus of a file written all day the first and the last version of every ten minutes are kept, and every one that
+// a run has claimed to be mirrored: after each run there are new directories. What is found by comparing the names of a folder is not
+// known beforehand: it has a third directory, and a new one as soon as something comes again. Pure.
 
 import { newRunId } from "./backup-names.ts";
 import type { RunId } from "./backup-names.ts";
@@ -40,6 +41,11 @@ export class Versions {
     this.#keptByNames.clear();
     this.#names = newRunId(now);
     return this.#names;
+  }
+
+  /** A run has claimed what lies there now. */
+  claimed(): void {
+    this.#began = -Infinity;
   }
 
   /** What a push under `run` has replaced or deleted. */

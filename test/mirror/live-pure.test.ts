@@ -105,6 +105,20 @@ test("kept versions: the first of a window is never replaced", () => {
   assert.notEqual(runs(["z"], 600_010)[0], whole, "ten minutes later");
 });
 
+test("kept versions: what a run has claimed is not replaced by what comes after it", () => {
+  const versions = new Versions();
+  const push = (now: number): string => {
+    const [part] = versions.split(["a"], (name) => name, now);
+    versions.kept(part!.run, { replaced: ["a"], deleted: [] });
+    return part!.run;
+  };
+  const before = [push(0), push(1), push(2)];
+  versions.claimed();
+  const after = [push(3), push(4)];
+  assert.equal(before[1], before[2], "only the last of what nobody claimed");
+  assert.equal(new Set([...before, ...after]).size, 4, "the claimed version is kept in a directory that nothing more comes to");
+});
+
 describe("which watcher", () => {
   const by = (over: Partial<Parameters<typeof choose>[0]> & { entries?: number; folders?: number }) =>
     choose({ wanted: "auto", room: 20_000, watches: 8192, fatrace: true, ...over, count: { entries: over.entries ?? 100, folders: over.folders ?? 10, more: false } }).by;

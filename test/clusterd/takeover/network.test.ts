@@ -340,7 +340,7 @@ if (ownNetwork()) {
   test("the kernel lets nothing out once its lease has ended, and no renewal revives it", { skip: hasEgress() ? false : "this kernel has no nftables egress hook" }, async () => {
     await network.prepare();
     const sniffer = await lan.sniff();
-    const end = soon(800);
+    const end = soon(490); // no more than a lease: the kernel knows no longer one
     await raise(SERV1, end);
     // Without the dead-man: the kernel alone has to do it.
     run("kill", "-STOP", run("pgrep", "--newest", "-f", "deadman --realtime").trim());
