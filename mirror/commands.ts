@@ -11,7 +11,7 @@ import { askDaemon } from "../clusterd/status/control-client.ts";
 import { annotate } from "../clusterd/manual/notes.ts";
 import { addHistory } from "./history/commands.ts";
 import { isRunId } from "./backup-names.ts";
-import { approve, enter } from "./book.ts";
+import { approve } from "./book.ts";
 import { recoveries } from "./conflicts.ts";
 import { EXAMPLES } from "./examples.ts";
 import { EXIT, EXIT_MEANINGS } from "./exit-codes.ts";
@@ -97,7 +97,6 @@ async function runAndEnter(config: Config, job: JobConfig, flags: RunFlags) {
   });
   if (draw) stderr.write("\r\x1b[K");
   const known = readReport(job.name)?.lastRun?.warnings ?? [];
-  await enter(config, job, result);
   return { job: job.name, report: result.report, deletions: result.deletions, fresh: result.report.warnings.filter((warning) => !known.includes(warning)) };
 }
 

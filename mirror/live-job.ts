@@ -144,7 +144,7 @@ export class LiveJob {
     this.#held.clear();
     this.since.deleted.clear();
     this.since.created.clear();
-    this.since.versions.claimed();
+    this.since.versions.anew();
     if (this.#again !== null) { clearTimeout(this.#again); this.#again = null; void this.#start(); } // what was in the watcher's way may be gone
     if (this.#wantsPass !== null && this.#wantsPass < good) { this.#wantsPass = null; this.trouble = null; }
   }

@@ -131,13 +131,13 @@ async function quiet({ heardAt }: LiveContext): Promise<void> {
 }
 
 /** Folders that are gone here as a whole; returns all names that went with them. Not with exclusions: what rsync passes over stays there. */
-async function setAside({ job, status, session }: LiveContext, entry: Entry, run: RunId, deleted: readonly string[]): Promise<readonly string[]> {
+async function setAside({ job, status, session, since }: LiveContext, entry: Entry, run: RunId, deleted: readonly string[]): Promise<readonly string[]> {
   const tops = job.exclude.length > 0 ? [] : topmost(deleted).filter((name) => !name.includes("\\") && look(`${latin1(entry.path)}${name}`) === null);
   if (tops.length === 0) return [];
   const epoch = status.core.identities[job.home].epoch;
   const words = ["clusterd-mirror", "v1", "aside", job.name, String(epoch), run, entryKey(entry), String(deleted.length)];
   const answer = await session.ask(words, ASIDE_TIMEOUT, tops.map((name) => `${name}\0`).join(""));
-  if (answer.code !== 0) return []; // rsync will do it, or say why not
+  if (answer.code !== 0) { since.versions.anew(); return []; } // rsync will do it, or say why not
   const moved = (JSON.parse(answer.stdout) as readonly string[]).map((name) => `${name}/`);
   return deleted.filter((name) => moved.some((folder) => name.startsWith(folder)));
 }
@@ -178,9 +178,12 @@ async function pushFile(context: LiveContext, entry: Entry): Promise<Pushed> {
 
 const SENT: Pushed = { kind: "sent", left: new Set(), held: null, linked: false };
 
-function call({ job, status, session, since }: LiveContext, entry: Entry, run: RunId, { dryRun, maxDelete }: { dryRun: boolean; maxDelete: number }, names: readonly string[] | null): Promise<RsyncResult> {
+async function call({ job, status, session, since }: LiveContext, entry: Entry, run: RunId, { dryRun, maxDelete }: { dryRun: boolean; maxDelete: number }, names: readonly string[] | null): Promise<RsyncResult> {
   const way = { job, session, epoch: status.core.identities[job.home].epoch, timeout: Math.min(job.timeout, LONGEST) };
-  return pushListed(way, entry, { run, dryRun, maxDelete }, names, (name) => { if (since.created.size < MOST_CREATED) since.created.add(entry.path + name); });
+  const result = await pushListed(way, entry, { run, dryRun, maxDelete }, names, (name) => { if (since.created.size < MOST_CREATED) since.created.add(entry.path + name); });
+  // What it replaced last was not told, and a second push under the same name would write over what was kept (chaos 5/10).
+  if (!dryRun && result.code !== 0 && result.code !== DELETIONS_STOPPED) since.versions.anew();
+  return result;
 }
 
 /** Null when it went well. A file that vanished under rsync has been heard of, and comes again. */

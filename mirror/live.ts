@@ -136,7 +136,7 @@ export class Live {
   /** One batch of one job, if there is something to send; says in how many milliseconds to come again. */
   async #turn({ live }: Of): Promise<number> {
     const { job } = live;
-    live.look(); // a run that has just ended counts: what it saw is not new any more, and its deletion is one
+    live.look(); // a run that has just ended counts: what it saw is not new any more
     if (live.by === null) return Infinity;
     const { paths: due, again } = live.due(Date.now());
     if (due.size === 0) return Math.max(1, again - Date.now());
@@ -147,6 +147,7 @@ export class Live {
     if (session === null) return Math.max(AFTER_RUN, this.#connect.notBefore - Date.now());
     const lock = sendLock(job.name);
     if (!lock.ok) return AFTER_RUN;
+    live.look(); // one may have ended while the connection was made: its deletions count, and what it claims is to be kept
     try {
       await this.#push(live, session, due);
     } finally {

@@ -7,7 +7,6 @@ import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
 import type { RunKind } from "./backup-names.ts";
-import { enter } from "./book.ts";
 import { EXIT } from "./exit-codes.ts";
 import { inParallel } from "./parallel.ts";
 import type { RunReport } from "./report.ts";
@@ -28,7 +27,6 @@ export async function pass(config: Config, home: Index, { kind, within }: { read
   const one = async (job: JobConfig): Promise<{ readonly job: string; readonly report: RunReport }> => {
     // A scheduled run of the same job may just be going on: it is waited for, rather than a handover failed.
     const result = await runJob(config, job, { kind, dryRun: false, until: deadline, patience: deadline - Date.now() });
-    await enter(config, job, result);
     return { job: job.name, report: result.report };
   };
   // A handover needs all or none.

@@ -1,4 +1,4 @@
-// One run of one job, from the lock to the report: gate → check on both sides → dry run → push → commit.
+// One run of one job, from the lock to the report in its file (book.ts): gate → check on both sides → dry run → push → commit.
 //
 // Every way out is a RunReport. Nothing is written anywhere before the dry run has counted the deletions, where there can be any; nothing counts as
 // mirrored before the peer has confirmed, after the last byte, that this node was still the owner (commit).
@@ -8,6 +8,7 @@ import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Duration } from "../clusterd/base/time.ts";
 import { reasonOf } from "../clusterd/base/errors.ts";
 import { newRunId } from "./backup-names.ts";
+import { enter } from "./book.ts";
 import type { RunKind, RunId } from "./backup-names.ts";
 import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
 import { deletionLimit, hashOf, mayDelete } from "./gate.ts";
@@ -74,7 +75,10 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
     const done = await liveDone(job.name).then((free) => { sending = free; return carryOut(config, job, run, options, facts); }).then((because) => report(options.dryRun ? "dry" : "good", EXIT.ok, because), (error: unknown) =>
       error instanceof Stop ? report(error.result, error.code, error.message) : report("refused", EXIT.usage, reasonOf(error)));
     const trouble = facts.begun ? await hook("after", job, { run, kind: options.kind }, done.report.result) : null;
-    return trouble === null ? done : { ...done, report: { ...done.report, because: `${done.report.because}; ${trouble}` } };
+    const result = trouble === null ? done : { ...done, report: { ...done.report, because: `${done.report.because}; ${trouble}` } };
+    // While no live batch can begin: what the run claims is known before anything there is replaced.
+    await enter(config, job, result);
+    return result;
   } finally {
     free(sending);
     lock.release();

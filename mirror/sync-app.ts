@@ -4,7 +4,6 @@
 import { otherNode } from "../clusterd/config/config.ts";
 import { resolve } from "node:path";
 import { ETC } from "../clusterd/base/paths.ts";
-import { enter } from "./book.ts";
 import { EXIT, exitHelp } from "./exit-codes.ts";
 import { runJob } from "./run.ts";
 import { settings } from "./settings.ts";
@@ -27,7 +26,6 @@ async function main(argv: readonly string[]): Promise<number> {
   if (job === undefined) return say(EXIT.usage, `sync-app: ${path} is no mirror description of this cluster`);
   if (peer !== otherNode(config).name) return say(EXIT.usage, `sync-app: ${peer} is not the other node, ${otherNode(config).name} is`);
   const result = await runJob(config, job, { kind: "normal", dryRun: flags.includes("--dry-run") });
-  await enter(config, job, result);
   const { report } = result;
   if (flags.includes("--json")) process.stdout.write(`${JSON.stringify({ ok: report.code === EXIT.ok, job: job.name, ...report })}\n`);
   else (report.code === EXIT.ok ? process.stdout : process.stderr).write(`${runText(job.name, report)}\n`);

@@ -43,8 +43,8 @@ export class Versions {
     return this.#names;
   }
 
-  /** A run has claimed what lies there now. */
-  claimed(): void {
+  /** With what comes next, new directories begin: a run has claimed what lies there now, or nobody knows what a push that broke off has kept. */
+  anew(): void {
     this.#began = -Infinity;
   }
 

@@ -57,8 +57,9 @@ if (needsLab(test)) {
     for (const asker of askers) {
       const { gaps, answering } = asker.report(from_ms);
       assert.ok(answering);
-      assert.equal(gaps.length, 1);
-      const [gap] = gaps;
+      // A busy machine adds small ones.
+      const [gap, ...more] = gaps.filter(({ ms }) => ms > 100);
+      assert.deepEqual(more, []);
       assert.ok(gap!.at_ms <= to_ms + 20 && gap!.at_ms >= from_ms - 20, "the gap begins at the cut");
       assert.ok(gap!.ms > 200 && gap!.ms < raised - from_ms + 100, `${gap!.ms} ms`);
       asker.stop();

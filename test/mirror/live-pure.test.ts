@@ -113,7 +113,7 @@ test("kept versions: what a run has claimed is not replaced by what comes after 
     return part!.run;
   };
   const before = [push(0), push(1), push(2)];
-  versions.claimed();
+  versions.anew();
   const after = [push(3), push(4)];
   assert.equal(before[1], before[2], "only the last of what nobody claimed");
   assert.equal(new Set([...before, ...after]).size, 4, "the claimed version is kept in a directory that nothing more comes to");

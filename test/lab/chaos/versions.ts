@@ -116,16 +116,18 @@ export function joinLedgers(ledgers: readonly Ledger[]): Ledger {
 }
 
 /** Reads a node's disk from outside. Dated directories are read again only when something was put into them: what a run once
- *  moved aside, nothing may write to. */
+ *  moved aside, nothing may write to. By the folder's change time: rsync gives its folders there the times of the tree's. */
 export class DiskReader {
   readonly #root: string;
-  readonly #known = new Map<string, { readonly changed: number; readonly files: readonly string[]; readonly folders: readonly string[] }>();
+  readonly #known = new Map<string, { readonly changed: bigint; readonly files: readonly string[]; readonly folders: readonly string[] }>();
 
   constructor(root: string) {
     this.#root = root;
   }
 
+  /** The trees first: a run that goes on meanwhile moves versions from there into a dated directory, never back. */
   read(trees: readonly string[], backups: string): Disk {
+    const live = new Set(trees.flatMap((tree) => this.#below(`${this.#root}${tree}`, false)));
     const kept = new Map<string, number>();
     for (const job of list(`${this.#root}${backups}`)) {
       for (const run of list(`${this.#root}${backups}/${job}`)) {
@@ -133,11 +135,11 @@ export class DiskReader {
         if (wall !== undefined) for (const sha of this.#below(`${this.#root}${backups}/${job}/${run}`, true)) kept.set(sha, Math.min(wall, kept.get(sha) ?? Infinity));
       }
     }
-    return { live: new Set(trees.flatMap((tree) => this.#below(`${this.#root}${tree}`, false))), kept };
+    return { live, kept };
   }
 
   #below(folder: string, remember: boolean): string[] {
-    const changed = statSync(folder, { throwIfNoEntry: false })?.mtimeMs;
+    const changed = statSync(folder, { throwIfNoEntry: false, bigint: true })?.ctimeNs;
     if (changed === undefined) return [];
     const known = this.#known.get(folder);
     const found = known?.changed === changed ? known : { changed, ...readFolder(folder) };
