@@ -9,6 +9,7 @@ import type { WallTime } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
 import { look, toBatch } from "./batch.ts";
+import { newRunId } from "./backup-names.ts";
 import type { RunId } from "./backup-names.ts";
 import type { Dirt } from "./dirty.ts";
 import { mayDelete, mayRun, maySend } from "./gate.ts";
@@ -104,7 +105,7 @@ type Bad = Exclude<Pushed, { kind: "sent" }> | Held;
 async function pushNames(context: LiveContext, entry: Entry, run: RunId, names: readonly string[]): Promise<Bad | null> {
   const first = await call(context, entry, run, { dryRun: false, maxDelete: 0 }, names);
   context.since.versions.kept(run, first.counts);
-  return first.code === DELETIONS_STOPPED ? pushDeletions(context, entry, run, names) : judge(first);
+  return first.code === DELETIONS_STOPPED ? pushDeletions(context, entry, context.since.versions.third, names) : judge(first);
 }
 
 /** The same when it is known that there is something to delete. */
@@ -116,7 +117,8 @@ async function pushDeletions(context: LiveContext, entry: Entry, run: RunId, nam
   const wanted = dry.counts.deleted.map((name) => entry.path + name);
   const verdict = mayDelete(job, deletions(job, since, entry, wanted), null);
   if (!verdict.go) return { kind: "held", names: dry.counts.deleted, because: verdict.because };
-  const under = since.versions.forDeletion(run, dry.counts.deleted, Date.now());
+  // What has changed since the push before this one is replaced too, and must not take the place of what that one has kept (chaos 5/9).
+  const under = dry.counts.replaced.length > 0 ? newRunId(Date.now()) : since.versions.forDeletion(run, dry.counts.deleted, Date.now());
   const moved = await setAside(context, entry, under, dry.counts.deleted);
   const last = await call(context, entry, under, { dryRun: false, maxDelete: wanted.length - moved.length }, names);
   const deleted = [...moved, ...last.counts.deleted];

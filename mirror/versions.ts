@@ -33,6 +33,11 @@ export class Versions {
     return [{ run: this.#first, names: plain.filter((name) => !again(name)) }, { run: this.#second, names: plain.filter(again) }, { run: this.#names, names: folders }].filter((part) => part.names.length > 0);
   }
 
+  /** For what is deleted once a batch has been pushed; its own first push has put versions of the same paths into the others. */
+  get third(): RunId {
+    return this.#names;
+  }
+
   /** The run to keep what is about to be deleted under `run`: another one if something of it is kept there. */
   forDeletion(run: RunId, names: readonly string[], now: WallTime): RunId {
     const held = run === this.#names ? this.#keptByNames : run === this.#first ? this.#kept : new Set<string>();
