@@ -173,6 +173,18 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
     assert.ok(kept.includes("three"), String(kept));
   });
 
+  // Chaos 5/9: the push with which a batch deletes is its second, and wrote over what the first had kept.
+  testOnce("what a batch has replaced is kept, also when it deletes something and the file changes once more meanwhile", async () => {
+    for (const name of ["claimed-too", "goes"]) { writeFileSync(`${here}/d/${name}`, "claimed"); await arrives(`d/${name}`, "claimed"); }
+    assert.equal((await pair.mirror("run", "www")).code, 0);
+    rmSync(`${here}/d/goes`);
+    for (let turn = 0; turn < 40; turn += 1) { writeFileSync(`${here}/d/claimed-too`, `turn ${turn}`); await new Promise((resolve) => setTimeout(resolve, 10)); }
+    await arrives("d/claimed-too", "turn 39");
+    await until("the deletion has arrived", () => !existsSync(`${there}/d/goes`));
+    const kept = (file: string) => readdirSync(`${pair.two.root}/backups/www`).flatMap((name) => { const path = `${pair.two.root}/backups/www/${name}${here}/d/${file}`; return existsSync(path) ? [readFileSync(path, "utf8")] : []; });
+    for (const file of ["claimed-too", "goes"]) assert.ok(kept(file).includes("claimed"), `${file}: ${String(kept(file))}`);
+  });
+
   testOnce("a file that is written without pause arrives all the same", async () => {
     const writing = setInterval(() => appendFileSync(`${here}/log`, "line\n"), 3);
     try { await until("some of it has arrived", () => existsSync(`${there}/log`) && statSync(`${there}/log`).size > 100); } finally { clearInterval(writing); }
