@@ -76,7 +76,7 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     if (jobs.length === 0 && name !== undefined) return fail(EXIT.usage, noJob(config, name));
     const looked = jobs.map((job) => ({ job, because: flags.quiet && !flags.final && !flags.dryRun ? whyNot(job) : null }));
     const passedOver = looked.flatMap(({ job, because }) => (because === null ? [] : [{ job: job.name, because }]));
-    const done = await inParallel(looked.filter(({ because }) => because === null), config.cluster.parallel, ({ job }) => runAndEnter(config, job, flags));
+    const done = await inParallel(looked.filter(({ because }) => because === null), config.cluster.parallel, ({ job }) => runOne(config, job, flags));
     const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
     const counted = done.filter(({ report }) => !skipped(report));
     process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
@@ -87,16 +87,16 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     }
   }));
 
-async function runAndEnter(config: Config, job: JobConfig, flags: RunFlags) {
+async function runOne(config: Config, job: JobConfig, flags: RunFlags) {
   const { stderr } = process;
   const draw = stderr.isTTY && !flags.json && !flags.quiet;
+  const known = readReport(job.name)?.lastRun?.warnings ?? [];
   const result = await runJob(config, job, {
     kind: flags.final ? "final" : "normal", dryRun: flags.dryRun === true,
     patience: flags.quiet ? 0 : job.timeout, onWait: (holder) => { if (!flags.json && !flags.quiet) stderr.write(`mirror: ${job.name}: another run is going on (process ${holder}): waits for it\n`); },
     ...(draw ? { onProgress: (path, progress) => void stderr.write(`\r\x1b[K${progressLine(`${job.name} ${path}`, progress, stderr.columns)}`) } : {}),
   });
   if (draw) stderr.write("\r\x1b[K");
-  const known = readReport(job.name)?.lastRun?.warnings ?? [];
   return { job: job.name, report: result.report, deletions: result.deletions, fresh: result.report.warnings.filter((warning) => !known.includes(warning)) };
 }
 
