@@ -25,6 +25,7 @@ import { readDrills } from "../moves/drill.ts";
 import { candidateLinks, chooseLink } from "../../mirror/links.ts";
 import type { Link } from "../../mirror/links.ts";
 import { readReport } from "../../mirror/report.ts";
+import { idsHere } from "../../mirror/ids.ts";
 import { rsyncVersion } from "../../mirror/rsync-args.ts";
 import { lookAtTree } from "../../mirror/tree.ts";
 import { countEntries } from "../../mirror/watch.ts";
@@ -60,7 +61,7 @@ export async function gatherFacts(config: Config): Promise<Facts> {
     mirrorWarnings: config.jobs.flatMap(({ name, home }) => (status?.core.identities[home].role === "owner" ? readReport(name)?.lastRun?.warnings ?? [] : []).map((warning) => ({ job: name, warning }))),
     backups: spaceAt(BACKUPS),
     watches: { limit: Number(read("/proc/sys/fs/inotify/max_user_watches")), entries: countEntries(treesThere(config), MOST_ENTRIES) ?? MOST_ENTRIES },
-    users: numbers("/etc/passwd"), groups: numbers("/etc/group"),
+    ...idsHere(),
     drill: readDrills().at(-1) ?? null,
     notify: { ways: waysOf(config).map(({ name }) => name), problems: wayProblems(config.cluster) },
   };
@@ -142,10 +143,6 @@ function fileSystem(path: string): string | null {
   const under = mounts.filter(([, , , , point = ""]) => point === "/" || path === point || path.startsWith(`${point}/`)).sort((a, b) => (b[4] ?? "").length - (a[4] ?? "").length)[0];
   return under?.[under.indexOf("-") + 1] ?? null;
 }
-
-/** name → number, of passwd(5) and group(5). */
-const numbers = (file: string): Readonly<Record<string, number>> =>
-  Object.fromEntries(read(file).split("\n").map((line) => line.split(":")).filter((fields) => fields.length > 2).map(([name = "", , id]) => [name, Number(id)]));
 
 const isRunning = (names: readonly string[]): boolean =>
   readdirSync("/proc").some((pid) => /^\d+$/.test(pid) && names.includes(read(`/proc/${pid}/comm`).trim()));
