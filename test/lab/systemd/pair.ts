@@ -9,7 +9,6 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { execa } from "execa";
 
@@ -17,7 +16,7 @@ import * as cables from "../cables.ts";
 import { Cgroup } from "../cgroup.ts";
 import { judgeOutage } from "../outage.ts";
 import type { Outage } from "../outage.ts";
-import { judgeOwners, readSniffer } from "../owners.ts";
+import { judgeOwners, sniffed } from "../owners.ts";
 import type { Owners } from "../owners.ts";
 import { childrenOf, identify, inNetworkOf, isAlive, startInGroup, until } from "../processes.ts";
 import type { Process } from "../processes.ts";
@@ -47,7 +46,7 @@ export class Pair {
     this.folder = `${FOLDER}/labs/${name}`;
     this.#name = `clusterd-systemd-${name}`;
     this.#group = Cgroup.named(this.#name);
-    this.#tree = execFileSync(`${LAB}/systemd/tree`, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
+    this.#tree = execFileSync(`${LAB}/debian-tree`, ["systemd", `${LAB}/systemd/finish-tree`, `${LAB}/node-packages`, `${LAB}/systemd/node-packages`], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
   }
 
   async up(): Promise<void> {
@@ -151,8 +150,7 @@ export class Pair {
 
   /** By the witness on the switch, since a moment (CLOCK_MONOTONIC, ms): which node, not which of its NICs, spoke for whom. */
   async owners(since = 0): Promise<Owners> {
-    await sleep(150);
-    const { rows } = readSniffer(readFileSync(`${this.folder}/sniffer.log`, "utf8"), since);
+    const { rows } = await sniffed(`${this.folder}/sniffer.log`, since);
     return judgeOwners(rows.map((row) => ({ ...row, port: row.port.replace(/-eth.*/, "") })), this.nodes.map(({ name }) => name), 500);
   }
 
