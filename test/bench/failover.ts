@@ -6,6 +6,7 @@ import { FAULTS, measure } from "../lab/faults.ts";
 import type { FaultName, Measured } from "../lab/faults.ts";
 import type { Lab } from "../lab/lab.ts";
 import { keepEvidence, settle } from "../lab/home.ts";
+import { now } from "../lab/processes.ts";
 import { freshPair } from "./pair.ts";
 import type { Setting } from "./pair.ts";
 import { collect } from "./result.ts";
@@ -29,7 +30,7 @@ export async function failover(lab: Lab, fault: FaultName, setting: Setting, run
       tell(`${fault} ${run}/${runs}: WRONG: ${what}; logs in ${wrong.at(-1)!.kept}`);
     };
     await sleep(Math.random() * PHASE);
-    const began = { monotonic_ms: Number(process.hrtime.bigint()) / 1e6, wall: new Date().toISOString() };
+    const began = { monotonic_ms: now(), wall: new Date().toISOString() };
     try {
       const one = await measure(lab, fault, { home: settle, longer: setting.profile === "safety" ? SLOW : 1 });
       measured.push(one);

@@ -1,12 +1,11 @@
 // Do busy nodes make each other believe that they are dead? Eight busy loops and a disk writer, on nodes that share this
 // machine's processors with them. A takeover is judged from the wire: a port that begins to speak for an identity.
 
-import { readFileSync } from "node:fs";
-
 import type { Lab } from "../lab/lab.ts";
 import { Asker } from "../lab/outage.ts";
-import { owners, readSniffer } from "../lab/owners.ts";
+import { owners, sniffed } from "../lab/owners.ts";
 import { keepEvidence, settle, statusOfBoth } from "../lab/home.ts";
+import { now } from "../lab/processes.ts";
 import { collect } from "./result.ts";
 import type { Result } from "./result.ts";
 
@@ -19,7 +18,7 @@ const LOOPS_EACH = 4;
 export async function load(lab: Lab, seconds: number, tell: (line: string) => void): Promise<Result> {
   const asker = new Asker(lab, "serv1", "client");
   await asker.start(5000);
-  const since = Number(process.hrtime.bigint()) / 1e6;
+  const since = now();
   const before = await statusOfBoth(lab);
   const programs = lab.nodes().flatMap(({ name }) => [...Array<string>(LOOPS_EACH).fill(LOOP), WRITER].map((program) =>
     // A session of its own: the kernel may share the processors out by sessions.
@@ -33,7 +32,7 @@ export async function load(lab: Lab, seconds: number, tell: (line: string) => vo
   const figures = {
     seconds,
     takeovers: spans.reduce((sum, each) => sum + Math.max(0, each.length - 1), 0),
-    claims_heard: readSniffer(readFileSync(lab.snifferLog, "utf8"), since).heartbeats.filter(({ claims }) => claims !== 0).length,
+    claims_heard: (await sniffed(lab.snifferLog, since)).heartbeats.filter(({ claims }) => claims !== 0).length,
     two_owners_ms: seen.overlap_ms,
     longest_gap_ms: longest_ms,
     daemon_stalls: after.reduce((sum, status, at) => sum + (status?.core.stalls.count ?? NaN) - (before[at]?.core.stalls.count ?? 0), 0),

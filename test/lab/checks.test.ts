@@ -11,7 +11,7 @@ import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { Asker } from "./outage.ts";
 import { owners } from "./owners.ts";
-import { until } from "./processes.ts";
+import { now, until } from "./processes.ts";
 
 const PATIENCE = 60_000;
 const lab = new Lab(`checks-${process.pid}`);
@@ -46,7 +46,7 @@ if (needsLab(test)) {
     const pid = await lab.exec("serv1", ["pgrep", "-x", "lighttpd"]);
     const asker = new Asker(lab, "serv1", "client");
     await asker.start(5000);
-    const since = Number(process.hrtime.bigint()) / 1e6;
+    const since = now();
     await lab.unplug("serv1", "eth0");
     await until("the exchange to be told", PATIENCE, async () => /network\.exchanged serv1: eth0 has lost its carrier/.test(await history("serv1")));
     await until("the client to be answered", PATIENCE, () => Promise.resolve(asker.report(since).answering));

@@ -9,11 +9,10 @@ import { goHome } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
-import { until } from "./processes.ts";
+import { now, until } from "./processes.ts";
 import { identitiesOf, isHome } from "./story/state.ts";
 
 const lab = new Lab(`failback-${process.pid}`);
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const history = (node: string): Promise<string> => lab.exec(node, ["clusterd", "history"]);
 const inSync = async (): Promise<boolean> => {
   const { serv1, serv2 } = await identitiesOf(lab);

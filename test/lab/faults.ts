@@ -1,15 +1,15 @@
 // The faults a pair must live through, as a table, and what each costs: one injection, one mending, on a pair at home.
 // Measured by the clients and the sniffer; clusterd is only asked whether everything is at home again.
 
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { CROSSOVER, portOf } from "./cables.ts";
 import { goHome, settle } from "./home.ts";
 import type { Lab } from "./lab.ts";
 import { Asker } from "./outage.ts";
-import { owners, readSniffer } from "./owners.ts";
-import type { Owners } from "./owners.ts";
+import { lastClaim, owners, sniffed } from "./owners.ts";
+import type { Owners, Sniffed } from "./owners.ts";
+import { now } from "./processes.ts";
 import { identitiesOf } from "./story/state.ts";
 
 interface Fault {
@@ -94,7 +94,7 @@ export async function measure(lab: Lab, name: FaultName, { home = goHome, longer
   ordinary.stop();
   frozen.stop();
   return {
-    gap_ms: during.ordinary.longest_ms, gap_frozen_arp_ms: during.frozen.longest_ms, after_claim_ms: afterClaim(lab, since, during.ordinary.gaps),
+    gap_ms: during.ordinary.longest_ms, gap_frozen_arp_ms: during.frozen.longest_ms, after_claim_ms: afterClaim(await sniffed(lab.snifferLog, since), during.ordinary.gaps),
     two_owners_ms: seen.overlap_ms, failback_gap_ms: moved ? back.longest_ms : null, moved, owners: seen,
   };
 }
@@ -110,15 +110,11 @@ export async function freshPair(lab: Lab, profile: string | null = null): Promis
 /** `fast` claims for 240 ms. */
 const SHORTEST_CLAIM = 100;
 
-function afterClaim(lab: Lab, since: number, gaps: readonly { readonly at_ms: number; readonly ms: number }[]): number | null {
+function afterClaim(seen: Sniffed, gaps: readonly { readonly at_ms: number; readonly ms: number }[]): number | null {
   const longest = [...gaps].sort((a, b) => b.ms - a.ms)[0];
   if (longest === undefined) return null;
   const answered = longest.at_ms + longest.ms;
-  const claims = readSniffer(readFileSync(lab.snifferLog, "utf8"), since).heartbeats
-    .filter(({ port, at, claims }) => port.startsWith("serv2-") && (claims & 1) === 1 && at < answered);
+  const claim = lastClaim(seen, answered);
   // Who takes what is handed over is marked so too, for an instant.
-  const said = claims.length === 0 ? 0 : claims.at(-1)!.at - claims[0]!.at;
-  return said < SHORTEST_CLAIM ? null : answered - claims.at(-1)!.at;
+  return claim === null || claim.lasted < SHORTEST_CLAIM ? null : answered - claim.at;
 }
-
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;

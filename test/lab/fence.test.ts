@@ -3,21 +3,18 @@
 // The frozen node is the case that nothing else solves: its kernel answers ARP, its daemon cannot let go, and it may thaw.
 
 import assert from "node:assert/strict";
-import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 
+import { changedSample } from "./configuration.ts";
 import { PowerSwitch } from "./fence/power-switch.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
-import { until } from "./processes.ts";
+import { now, until } from "./processes.ts";
 import { identitiesOf, isHome } from "./story/state.ts";
 
 const lab = new Lab(`fence-${process.pid}`);
-const configuration = mkdtempSync(`${tmpdir()}/fence-lab-`);
 const power = new PowerSwitch(lab, ["serv1", "serv2"]);
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const home = async (): Promise<boolean> => isHome(await identitiesOf(lab));
 const heldByServ2 = async (): Promise<boolean> => (await identitiesOf(lab)).serv2[0]?.role === "owner";
 const history = (): Promise<string> => lab.exec("serv2", ["clusterd", "history", "--last", "60"], { reject: false });
@@ -31,9 +28,8 @@ async function backHome(): Promise<void> {
 
 if (needsLab(test)) {
   before(async () => {
-    cpSync(`${import.meta.dirname}/../../cluster.d`, configuration, { recursive: true });
-    for (const node of ["serv1", "serv2"])
-      appendFileSync(`${configuration}/${node}.conf`, "\nFENCE_AGENT=/usr/lib/clusterd/test/lab/fence/agent\nFENCE_TIMEOUT=4s\n");
+    const fence = { FENCE_AGENT: "/usr/lib/clusterd/test/lab/fence/agent", FENCE_TIMEOUT: "4s" };
+    const configuration = changedSample(lab, { "serv1.conf": fence, "serv2.conf": fence });
     const parameters = (plug: string): string => `plug=${plug}\npasswd=open-sesame\n`;
     await lab.up({ configuration, secrets: {
       serv1: { "var/lib/clusterd/keys/fence-serv2.conf": parameters("serv2") },
@@ -46,7 +42,6 @@ if (needsLab(test)) {
   after(async () => {
     await power.stop();
     await lab.down();
-    rmSync(configuration, { recursive: true, force: true });
   });
 
   test("a frozen owner is switched off for real before anything is taken over: no thaw can come", async () => {

@@ -9,11 +9,11 @@ import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
 import { Asker } from "./outage.ts";
+import { now } from "./processes.ts";
 
 const lab = new Lab(`selftest-${process.pid}`);
 const MAC = "02:00:5e:50:00:01";
 const ADDRESS = "192.168.50.1";
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 /** Raises serv1's identity by hand, as a takeover would: MAC, up, address, the MAC again so that the kernel announces. */
 async function raise(node: string, nic: string): Promise<void> {

@@ -10,11 +10,10 @@ import { goHome } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
-import { until } from "./processes.ts";
+import { now, until } from "./processes.ts";
 import { identitiesOf, isHome } from "./story/state.ts";
 
 const lab = new Lab(`moves-${process.pid}`);
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const clusterd = (node: string, ...words: string[]): Promise<string> => lab.exec(node, ["sh", "-c", 'exec clusterd "$@" 2>&1', "sh", ...words], { timeout: 120_000, reject: false });
 const CLIENT = "192.168.50.100";
 const SECRET = "T0PSECRET-T0PSECRET";

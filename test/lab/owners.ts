@@ -1,4 +1,4 @@
-// Who spoke for which identity, and were there ever two at once? Judged from the sniffer's log alone. Pure, but for owners() at the end.
+// Who spoke for which identity, and were there ever two at once? Judged from the sniffer's log alone. Pure, but for `sniffed` and `owners`.
 //
 // A span is the time during which a port had the identity: from its first frame to its last, where two frames belong
 // together if no other port spoke between them, or if they are at most `silence` apart. So an identity that moves away
@@ -13,6 +13,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Lab } from "./lab.ts";
+import { now } from "./processes.ts";
 
 /** All times: CLOCK_MONOTONIC, milliseconds. */
 export interface Row {
@@ -42,11 +43,20 @@ export interface Heartbeat {
   readonly claims: number;
 }
 
+export interface Sniffed {
+  readonly rows: readonly Row[];
+  readonly heartbeats: readonly Heartbeat[];
+}
+
 const SILENCE = 2000;
 const MOMENT = 1;
+/** A row is written when its port has been silent for 50 ms, and what was seen is written every 20 ms. */
+const WRITTEN_AFTER = 150;
+/** On a machine too busy to run the sniffer; with both nodes off there is no later heartbeat to wait for. */
+const PATIENCE = 2000;
 
 /** The sniffer's log from `since` on. */
-export function readSniffer(log: string, since = 0): { readonly rows: readonly Row[]; readonly heartbeats: readonly Heartbeat[] } {
+export function readSniffer(log: string, since = 0): Sniffed {
   const rows: Row[] = [];
   const heartbeats: Heartbeat[] = [];
   // The last line may be half written.
@@ -89,10 +99,26 @@ function spansOf(rows: readonly Row[], silence: number): Span[] {
     .map(({ port, from, to, frames }) => ({ port, from_ms: round(from), to_ms: round(to), frames }));
 }
 
-/** The lab's answer to `owners`: waits until the sniffer has written down what it saw so far. */
 export async function owners(lab: Lab, since = 0, silence = SILENCE): Promise<Owners> {
-  await sleep(150);
-  return judgeOwners(readSniffer(readFileSync(lab.snifferLog, "utf8"), since).rows, lab.nodes().map(({ name }) => name), silence);
+  return judgeOwners((await sniffed(lab.snifferLog, since)).rows, lab.nodes().map(({ name }) => name), silence);
+}
+
+/** A sniffer's log from `since` until now: waits until a later heartbeat is in it, or, where no node is on, as long as the sniffer may take. */
+export async function sniffed(log: string, since = 0): Promise<Sniffed> {
+  const asked = now();
+  await sleep(WRITTEN_AFTER);
+  for (;;) {
+    const read = readSniffer(readFileSync(log, "utf8"), since);
+    if ((read.heartbeats.at(-1)?.at ?? 0) > asked + WRITTEN_AFTER / 2 || now() - asked > PATIENCE) return read;
+    await sleep(WRITTEN_AFTER);
+  }
+}
+
+/** When serv2 last claimed serv1's identity aloud before `answered`, and for how long it had; null if it never did. */
+export function lastClaim({ heartbeats }: Sniffed, answered: number): { readonly at: number; readonly lasted: number } | null {
+  const claims = heartbeats.filter(({ port, at, claims }) => port.startsWith("serv2-") && (claims & 1) === 1 && at < answered);
+  const [first, last] = [claims[0], claims.at(-1)];
+  return first === undefined || last === undefined ? null : { at: last.at, lasted: last.at - first.at };
 }
 
 /** Spans of one port never overlap each other, so every overlapping pair is two owners. */

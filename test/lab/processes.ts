@@ -45,6 +45,9 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
+/** CLOCK_MONOTONIC, milliseconds: the same on all nodes of a lab, and in the logs of its clients and its sniffer. */
+export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 /** Asks every 5 ms until the answer is neither null nor false. Throws after `timeout` ms, naming what was waited for. */
 export async function until<T>(what: string, timeout: number, ask: () => T | null | false | Promise<T | null | false>): Promise<T> {
   const deadline = performance.now() + timeout;

@@ -11,12 +11,10 @@ import { goHome } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
-import { until } from "./processes.ts";
+import { now, until } from "./processes.ts";
 import { identitiesOf, isHome } from "./story/state.ts";
 
 const lab = new Lab(`serial-${process.pid}`);
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
-
 async function statusOf(node: string): Promise<NodeStatus> {
   const out = await lab.exec(node, ["clusterd", "status", "--local", "--json"], { timeout: 10_000, reject: false });
   return (JSON.parse(out) as { readonly nodes: readonly [NodeStatus] }).nodes[0];

@@ -3,23 +3,20 @@
 // Every link between the nodes is cut, and both still reach the witness: with reference hosts both would be owned twice.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isWitnessRecord, type WitnessRecord } from "../../clusterd/arbiter/witness-rules.ts";
 import { readJournal } from "../../clusterd/journal.ts";
+import { changedSample } from "./configuration.ts";
 import { settle } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
-import { until } from "./processes.ts";
+import { now, until } from "./processes.ts";
 import { identitiesOf, isHome } from "./story/state.ts";
 
 const lab = new Lab(`witness-${process.pid}`);
-const configuration = mkdtempSync(`${tmpdir()}/witness-lab-`);
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const home = async (): Promise<boolean> => isHome(await identitiesOf(lab));
 const roleAt = async (node: "serv1" | "serv2", identity: 0 | 1): Promise<string> => (await identitiesOf(lab))[node][identity]?.role ?? "off";
 const epochAtWitness = (identity: 0 | 1): number => {
@@ -34,17 +31,11 @@ async function part(): Promise<void> {
 
 if (needsLab(test)) {
   before(async () => {
-    cpSync(`${import.meta.dirname}/../../cluster.d`, configuration, { recursive: true });
-    const file = `${configuration}/cluster.conf`;
-    writeFileSync(file, readFileSync(file, "utf8").replace("[cluster]", "[cluster]\nwitness = 192.168.50.253"));
-    await lab.up({ configuration });
+    await lab.up({ configuration: changedSample(lab, { "cluster.conf": { witness: "192.168.50.253" } }) });
     await settle(lab);
     await until("the witness to have heard of it", 10_000, () => epochAtWitness(0) > 0 && epochAtWitness(1) > 0);
   });
-  after(async () => {
-    await lab.down();
-    rmSync(configuration, { recursive: true, force: true });
-  });
+  after(() => lab.down());
 
   test("all links between the nodes cut, both reach the witness: nothing moves, nobody speaks twice", async () => {
     const since = now();

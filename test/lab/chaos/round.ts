@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { settle } from "../home.ts";
 import type { Lab } from "../lab.ts";
-import { judgeOwners, readSniffer } from "../owners.ts";
+import { judgeOwners, sniffed } from "../owners.ts";
 import type { Owners } from "../owners.ts";
+import { now } from "../processes.ts";
 import type { Blow } from "./choose.ts";
 import { FAULTS } from "./faults.ts";
 import type { Fault, Place } from "./faults.ts";
@@ -48,7 +49,7 @@ const RUN_EVERY = 400;
 export interface Memory { readonly promised: Set<string>; versions: number }
 
 export async function play(lab: Lab, witnesses: Witnesses, blows: readonly Blow[], memory: Memory, thawLimit: number): Promise<Round> {
-  const since = Number(process.hrtime.bigint()) / 1e6;
+  const since = now();
   const began = performance.now();
   const failures: string[] = [];
   const consoles = lab.nodes().map(({ name }) => readFileSync(consoleOf(lab, name), "utf8").length);
@@ -139,9 +140,8 @@ function keepMirroring(lab: Lab): { stop(): Promise<{ readonly cutOff: number }>
 
 /** By node, not by port: one node speaking from two of its NICs is no second owner. */
 async function whoSpoke(lab: Lab, since: number): Promise<{ readonly owners: Owners; readonly strays: number }> {
-  await sleep(150); // the sniffer writes down what it saw so far
   const names = lab.nodes().map(({ name }) => name);
-  const { rows } = readSniffer(readFileSync(lab.snifferLog, "utf8"), since);
+  const { rows } = await sniffed(lab.snifferLog, since);
   const strays = rows.filter(({ identity, port }) => port.endsWith("-eth0") && port !== `${identity}-eth0`).reduce((sum, { frames }) => sum + frames, 0);
   return { owners: judgeOwners(rows.map((row) => ({ ...row, port: row.port.replace(/-eth\d$/, "") })), names), strays };
 }

@@ -9,8 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab } from "../lab.ts";
 import { Asker, judgeOutage } from "../outage.ts";
 import type { Outage } from "../outage.ts";
-import { owners, readSniffer } from "../owners.ts";
-import { childrenOf, isAlive, startInGroup, until } from "../processes.ts";
+import { lastClaim, owners, sniffed } from "../owners.ts";
+import { childrenOf, isAlive, now, startInGroup, until } from "../processes.ts";
 import type { Process } from "../processes.ts";
 import type { Figures, Profile } from "./figures.ts";
 import { identitiesOf, isHome, isResynchronised } from "./state.ts";
@@ -95,16 +95,10 @@ async function cutPower(lab: Lab, audience: Audience, tell: Tell): Promise<Cut> 
   await until("the pages of serv1 to come from serv2", 30_000, () => audience.isServed(from_ms));
   const { ordinary, frozen, pages } = audience.since(from_ms);
   const answered = Math.max(...ordinary.gaps.map((gap) => gap.at_ms + gap.ms));
-  const afterClaim = answered - lastClaim(lab, from_ms, answered);
+  const claim = lastClaim(await sniffed(lab.snifferLog, from_ms), answered);
+  if (claim === null) throw new Error("serv2 answered for serv1 without having claimed it aloud");
   tell(`serv2 has taken over: answers after ${ordinary.longest_ms.toFixed(0)} ms, pages after ${pages.longest_ms.toFixed(0)} ms.`);
-  return { outage_ms: ordinary.longest_ms, outage_frozen_arp_ms: frozen.longest_ms, http_outage_ms: pages.longest_ms, after_claim_ms: Math.round(afterClaim * 1000) / 1000 };
-}
-
-/** When serv2 last claimed serv1's identity aloud before the client was answered. */
-function lastClaim(lab: Lab, since: number, before: number): number {
-  const { heartbeats } = readSniffer(readFileSync(lab.snifferLog, "utf8"), since);
-  const claims = heartbeats.filter(({ port, at, claims }) => port.startsWith("serv2-") && (claims & 1) === 1 && at < before);
-  return Math.max(...claims.map(({ at }) => at));
+  return { outage_ms: ordinary.longest_ms, outage_frozen_arp_ms: frozen.longest_ms, http_outage_ms: pages.longest_ms, after_claim_ms: Math.round((answered - claim.at) * 1000) / 1000 };
 }
 
 async function unmirrored(lab: Lab, versions: readonly Version[]): Promise<readonly Version[]> {
@@ -232,7 +226,6 @@ async function realTree(): Promise<string> {
   throw new Error(`no tree of ${ENOUGH} files on this machine: looked at ${TREES.join(", ")}`);
 }
 
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 const mirrorAll = (lab: Lab): Promise<string> => lab.exec("serv1", ["mirror", "run", "--all"], { timeout: 120_000 });

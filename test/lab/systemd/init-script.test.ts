@@ -10,12 +10,10 @@ import { Lab } from "../lab.ts";
 import { needsLab } from "../needs-lab.ts";
 import { Asker } from "../outage.ts";
 import { owners } from "../owners.ts";
-import { until } from "../processes.ts";
+import { now, until } from "../processes.ts";
 
 const SCRIPT = "/usr/lib/clusterd/clusterd/install/clusterd.init";
 const BOTH = ["serv1", "serv2"] as const;
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
-
 if (needsLab(test)) {
   const lab = new Lab(`init-${process.pid}`);
   before(() => lab.up({ daemon: false }));

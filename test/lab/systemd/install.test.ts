@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { NodeStatus } from "../../../clusterd/status/control.ts";
 import { needsLab } from "../needs-lab.ts";
+import { now } from "../processes.ts";
 import { Pair } from "./pair.ts";
 import type { Said } from "./pair.ts";
 
@@ -18,8 +19,6 @@ const README = readFileSync(new URL("../../../README.md", import.meta.url), "utf
 const BOTH = ["serv1", "serv2"] as const;
 /** Of the balanced profile, in ms: lease and release, deadtime and claim. */
 const [D_S, Q_C] = [600, 950];
-
-const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 if (needsLab(test)) {
   const pair = new Pair(`install-${process.pid}`);
