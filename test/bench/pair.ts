@@ -1,12 +1,11 @@
 // The pair that is measured, and how it is built. Milliseconds.
 
-import { cpSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { besideLabs, settle } from "../lab/home.ts";
+import { ownSample } from "../lab/configuration.ts";
+import { settle } from "../lab/home.ts";
 import type { Lab } from "../lab/lab.ts";
-
-const SAMPLE = new URL("../../cluster.d", import.meta.url).pathname;
 
 export interface Setting {
   readonly profile: string;
@@ -16,9 +15,7 @@ export interface Setting {
 
 /** The sample; without services there is nothing to start and nothing to mirror, so that the failover alone is measured. */
 export function makeConfiguration(lab: Lab, withServices: boolean): string {
-  const folder = `${besideLabs(lab)}/configuration-${lab.name}`;
-  rmSync(folder, { recursive: true, force: true });
-  cpSync(SAMPLE, folder, { recursive: true });
+  const folder = ownSample(lab);
   if (!withServices) for (const node of ["serv1", "serv2"]) rmSync(`${folder}/${node}`, { recursive: true });
   return folder;
 }

@@ -1,20 +1,23 @@
-// The sample pair with a few keys changed, for labs that need more of clusterd than the sample asks for.
+// A lab's own configuration: the sample pair, with a few keys changed for labs that need more of clusterd than it asks for.
 
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 
 import type { Lab } from "./lab.ts";
 
-const SAMPLE = new URL("../../cluster.d", import.meta.url).pathname;
+export const SAMPLE = new URL("../../cluster.d", import.meta.url).pathname;
 
 /** By file, then by key: the value. A key that the sample only shows in a comment is set there, another is added at the end. */
 export type Changes = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** A folder beside the labs (not /tmp, which others clean: a lab reads it as long as it is up); made anew each time. */
+/** A copy of the sample, made anew each time; it goes when the lab does. */
+export function ownSample({ ownConfiguration }: Lab): string {
+  rmSync(ownConfiguration, { recursive: true, force: true });
+  cpSync(SAMPLE, ownConfiguration, { recursive: true });
+  return ownConfiguration;
+}
+
 export function changedSample(lab: Lab, changes: Changes): string {
-  const folder = `${dirname(dirname(lab.folder))}/configuration-${lab.name}`;
-  rmSync(folder, { recursive: true, force: true });
-  cpSync(SAMPLE, folder, { recursive: true });
+  const folder = ownSample(lab);
   for (const [file, keys] of Object.entries(changes)) {
     let text = readFileSync(`${folder}/${file}`, "utf8");
     for (const [key, value] of Object.entries(keys)) {

@@ -116,4 +116,4 @@ export function keepEvidence(lab: Lab, run: string, facts: object): string {
 }
 
 /** Not /tmp, which others clean: a lab reads its configuration as long as it is up. */
-export const besideLabs = (lab: Lab): string => dirname(dirname(lab.folder));
+const besideLabs = (lab: Lab): string => dirname(dirname(lab.folder));

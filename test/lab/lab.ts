@@ -54,19 +54,22 @@ interface State {
 export class Lab {
   readonly name: string;
   readonly folder: string;
+  /** Where a configuration may be put that is this lab's own (configuration.ts); not /tmp, which others clean: it is read as long as the lab is up. */
+  readonly ownConfiguration: string;
   readonly #group: Cgroup;
 
   constructor(name: string) {
     if (!/^[a-z0-9][a-z0-9-]{0,30}$/.test(name)) throw new Error(`${name}: a lab's name is made of small letters, digits and dashes`);
     this.name = name;
     this.folder = `${LABS}/labs/${name}`;
+    this.ownConfiguration = `${LABS}/configuration-${name}`;
     // Two users' labs of one name, in different folders, must not meet in one group.
     this.#group = Cgroup.named(`clusterd-lab-${name}-${createHash("sha256").update(this.folder).digest("hex").slice(0, 6)}`);
   }
 
   /** Builds everything anew: what a lab of this name had left behind, running or not, is removed first. */
   async up(options: UpOptions = {}): Promise<void> {
-    await this.down();
+    await this.#remove();
     const configuration = options.configuration ?? `${PROJECT}/cluster.d`;
     const nodes = readNodes(configuration);
     this.#makeFolders(nodes);
@@ -87,8 +90,13 @@ export class Lab {
     await Promise.all(nodes.map(({ name }) => this.powerOn(name)));
   }
 
-  /** Removes the lab with everything in it, disks included. Does nothing if there is none. */
+  /** Removes the lab with everything in it, disks and its own configuration included. Does nothing if there is none. */
   async down(): Promise<void> {
+    await this.#remove();
+    rmSync(this.ownConfiguration, { recursive: true, force: true });
+  }
+
+  async #remove(): Promise<void> {
     await this.#group.remove();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -3,8 +3,6 @@
 //
 // Exit: 0 every round was as it should be; 1 one was not; 2 wrong usage; 130 ended by Ctrl-C.
 
-import { rmSync } from "node:fs";
-
 import { Command, Option } from "commander";
 
 import { addResults } from "../../faults/results.ts";
@@ -12,7 +10,7 @@ import { keepEvidence } from "../home.ts";
 import { Lab } from "../lab.ts";
 import { choose } from "./choose.ts";
 import { FAULTS, NOT_HERE } from "./faults.ts";
-import { configurationOf, freshPair } from "./pair.ts";
+import { freshPair } from "./pair.ts";
 import { play, THAW_LIMIT } from "./round.ts";
 import type { Memory, Round } from "./round.ts";
 import { Total } from "./total.ts";
@@ -72,11 +70,7 @@ function list(): void {
 async function chaos(): Promise<void> {
   const { seed, combine, profile, mainFailure, name } = options;
   const lab = new Lab(name);
-  const clean = async (): Promise<void> => {
-    await lab.down();
-    rmSync(configurationOf(lab), { recursive: true, force: true });
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void clean().finally(() => process.exit(130)));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void lab.down().finally(() => process.exit(130)));
   const deadline = performance.now() + options.minutes * 60_000;
   const total = new Total();
   let witnesses: Witnesses | null = null;
@@ -107,7 +101,7 @@ async function chaos(): Promise<void> {
     if (total.failures > 0 || total.rounds === 0) process.exitCode = 1;
   } finally {
     witnesses?.leave();
-    await clean();
+    await lab.down();
   }
 }
 

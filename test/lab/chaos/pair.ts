@@ -1,14 +1,14 @@
 // The pair that chaos is let loose on: the sample's network, and one service of our own on each side that writes.
 
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 
-import { besideLabs, settle } from "../home.ts";
+import { changedSample, SAMPLE } from "../configuration.ts";
+import { settle } from "../home.ts";
 import type { Manner } from "../home.ts";
 import type { Lab } from "../lab.ts";
 import { readNodes } from "../sample.ts";
 import { TREES } from "./witnesses.ts";
 
-const SAMPLE = new URL("../../../cluster.d", import.meta.url).pathname;
 const STORE = "/usr/bin/perl /usr/lib/clusterd/test/lab/chaos/store.pl";
 /** Rounds are to be short: what is well for a moment is well. */
 export const QUICKLY: Manner = { quiet: 250, poll: 100 };
@@ -21,14 +21,8 @@ export async function freshPair(lab: Lab, profile: string, mainFailure: string):
   await settle(lab, QUICKLY);
 }
 
-export const configurationOf = (lab: Lab): string => `${besideLabs(lab)}/configuration-${lab.name}`;
-
 function makeConfiguration(lab: Lab, mainFailure: string): string {
-  const folder = configurationOf(lab);
-  rmSync(folder, { recursive: true, force: true });
-  cpSync(SAMPLE, folder, { recursive: true });
-  const main = readFileSync(`${folder}/cluster.conf`, "utf8");
-  writeFileSync(`${folder}/cluster.conf`, main.replace(/^# ?main_failure = .*$/m, `main_failure = ${mainFailure}`));
+  const folder = changedSample(lab, { "cluster.conf": { main_failure: mainFailure } });
   for (const [at, { name, addresses: [main] }] of readNodes(SAMPLE).entries()) {
     rmSync(`${folder}/${name}`, { recursive: true });
     const [job, tree] = Object.entries(TREES)[at]!;
