@@ -2,7 +2,7 @@
 
 import { otherNode } from "./config/config.ts";
 import type { Config, NodeConfig } from "./config/config.ts";
-import type { CoreConfig } from "./core/model.ts";
+import type { CoreConfig, Index } from "./core/model.ts";
 import { PACKET_SIZE } from "./heartbeat/packet.ts";
 import { lineTime } from "./heartbeat/framing.ts";
 
@@ -19,6 +19,10 @@ export function coreConfigOf(config: Config): CoreConfig {
     policy: cluster.policy, divergence: cluster.divergence, soloBoot: cluster.soloBoot, soloWait: cluster.soloWait, failback: cluster.failback, failbackDelay: cluster.failbackDelay,
     serial: config.nodes[config.self].serial === null ? null : lineTime(PACKET_SIZE, cluster.serialBaud),
     hasServices: has((home) => config.services.some((service) => service.home === home && service.action !== null)),
-    hasJobs: has((home) => config.jobs.some((job) => job.home === home)),
+    mirrored: [mirroredOf(config, 0), mirroredOf(config, 1)],
   };
 }
+
+/** What the jobs of one home mirror, each path by itself. One that excludes something else mirrors something else. */
+const mirroredOf = (config: Config, home: Index): readonly string[] => config.jobs.filter((job) => job.home === home)
+  .flatMap(({ name, entries, exclude }) => entries.map(({ path }) => [`${name}:${path}`, ...exclude].join(" without ")));

@@ -20,7 +20,7 @@ const EXIT_RESTART = 75;
 const LAUNCHER = fileURLToPath(new URL("bin/clusterd", import.meta.url));
 const FILE = `${RUN}/restart.state`;
 /** Grows with every change of the state's shape: another version's state is not understood. */
-const SHAPE = 11;
+const SHAPE = 12;
 /** Leases are shorter in every profile; older files are of another life. */
 const LONGEST = 10_000;
 const LOADING = 30_000;

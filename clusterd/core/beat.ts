@@ -1,6 +1,7 @@
 // What this node says of itself in each heartbeat: only what is true on disk.
 
 import type { WallTime } from "../base/time.ts";
+import { hasJobs } from "./configure.ts";
 import { arbiterInterval, holds } from "./lease.ts";
 import { roundTolerance } from "./signals.ts";
 import { CLAIM_PARTS, type Heartbeat, type IdentityBeat, type Index } from "./model.ts";
@@ -9,7 +10,7 @@ import type { Claim, State } from "./state.ts";
 /** Does the peer have every version of this identity's files, as far as the owner knows? */
 export function peerInSync(state: State, identity: Index): boolean {
   const { record, inSync } = state.holdings[identity];
-  if (!state.config.hasJobs[identity]) return true;
+  if (!hasJobs(state.config, identity)) return true;
   return inSync !== null && inSync.epoch === record.epoch && inSync.boot === state.peer.boot;
 }
 

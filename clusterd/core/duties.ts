@@ -4,7 +4,7 @@
 import { remember, say, type Scene } from "./actions.ts";
 import { failbackObstacle, isAway } from "./guards.ts";
 import { arbiterInterval, hasLease, holds, leaseEnd } from "./lease.ts";
-import { inContact } from "./liveness.ts";
+import { inContact, sameConfiguration } from "./liveness.ts";
 import type { CoreEvent, Effect, IdentityRecord, Index } from "./model.ts";
 import { news } from "./news.ts";
 import { atRest, type State } from "./state.ts";
@@ -38,6 +38,7 @@ export function duties(context: Context): void {
 function flags(context: Context, identity: Index): void {
   const { state, heard } = context;
   const holding = state.holdings[identity];
+  if (holding.gained && holding.pending === null) return gained(context, identity);
   const said = state.peer.beat;
   if (said === null) return;
   const theirs = said.identities[identity];
@@ -49,9 +50,16 @@ function flags(context: Context, identity: Index): void {
   if (said.leaving && theirs.promised && holds(holding) && !record.standing && state.peer.hello === null) return change(context, identity, { standing: true });
   if (!heard || !inContact(state)) return;
   const forgets = record.promised && !theirs.standing && state.leaving === null;
-  const resynchronised = theirs.role === "owner" && theirs.inSync && theirs.epoch === record.epoch && !theirs.standing;
+  const resynchronised = theirs.role === "owner" && theirs.inSync && theirs.epoch === record.epoch && !theirs.standing && sameConfiguration(state) === true;
   if (forgets || (record.stale && resynchronised))
     change(context, identity, { promised: record.promised && !forgets, stale: record.stale && !resynchronised });
+}
+
+/** The files are where the identity was last, or at home if it never was anywhere. */
+function gained(context: Context, identity: Index): void {
+  const holding = context.state.holdings[identity];
+  holding.gained = false;
+  if ((holding.record.owner ?? identity) !== context.state.config.self && !holding.record.stale) change(context, identity, { stale: true });
 }
 
 function change(context: Context, identity: Index, changes: Partial<IdentityRecord>): void {

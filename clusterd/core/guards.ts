@@ -1,6 +1,7 @@
 // The named conditions of the transition table: one small question each.
 
 import { peerInSync } from "./beat.ts";
+import { hasJobs } from "./configure.ts";
 import { inContact, isForeign, linksOf, linkState, mayGoAlone, sameConfiguration } from "./liveness.ts";
 import { isMajority } from "./lease.ts";
 import type { IdentityRecord, Index } from "./model.ts";
@@ -139,8 +140,8 @@ export const GUARDS = {
   "can-hand-over": (state, _holding, identity) => handoverObstacle(state, identity) === null,
   "can-hand-over-at-once": (state, _holding, identity) => emergencyObstacle(state, identity) === null,
   "nothing-to-freeze": (state, _holding, identity) =>
-    handoverObstacle(state, identity) === null && !state.config.hasServices[identity] && !state.config.hasJobs[identity],
-  "nothing-to-mirror": (state, _holding, identity) => !state.config.hasJobs[identity],
+    handoverObstacle(state, identity) === null && !state.config.hasServices[identity] && !hasJobs(state.config, identity),
+  "nothing-to-mirror": (state, _holding, identity) => !hasJobs(state.config, identity),
   "home-not-ready": (state, _holding, identity) =>
     failbackObstacle(state, identity) !== null || linksOf(state).some((link) => linkState(state, link) === "late"),
   "for-a-handover": (_state, holding) => holding.handover !== null,

@@ -29,9 +29,9 @@ export interface CoreConfig {
   readonly failbackDelay: Duration;
   /** How far apart heartbeats are at least on the serial line, by its speed; null = there is none. */
   readonly serial: Duration | null;
-  /** By identity: is there anything to start, anything to mirror? Without, a handover has no freeze. */
+  /** By identity: is there anything to start, and what is mirrored? Without either, a handover has no freeze. */
   readonly hasServices: readonly [boolean, boolean];
-  readonly hasJobs: readonly [boolean, boolean];
+  readonly mirrored: readonly [readonly string[], readonly string[]];
 }
 
 // ---- roles -----------------------------------------------------------------------------------------------------

@@ -91,6 +91,8 @@ export interface Holding {
   tied: boolean;
   /** Owner: the peer (of that boot) has every version, as our mirror reported. */
   inSync: { readonly epoch: number; readonly boot: string } | null;
+  /** In memory only: a reload has named files that were not mirrored before; whoever does not hold the identity lacks them. */
+  gained: boolean;
   services: IdentitySummary["services"];
   /** Owner of what is at home elsewhere, with `failback = auto`: since when nothing has stood against its going home; null while something does. */
   steadySince: Instant | null;
@@ -149,7 +151,7 @@ const newHolding = (record: IdentityRecord, at: Instant, wall: WallTime): Holdin
   role: "waiting", since: at, sinceWall: wall, because: "the daemon has just started: nothing is raised before the peer was heard",
   record, pending: null, confirmed: 0, ackedAt: NEVER, witness: { verdict: "idle", epoch: 0, grantedAt: NEVER },
   leaseUntil: NEVER, leaseTold: NEVER, claim: null, handover: null, claimHeard: null, uncertain: true,
-  heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, services: "stopped", told: "",
+  heldUntil: NEVER, trips: { count: 0, at: NEVER }, tied: false, inSync: null, gained: false, services: "stopped", told: "",
   steadySince: null, failbacks: { count: 0, at: NEVER }, moved: false,
 });
 

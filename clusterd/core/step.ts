@@ -4,6 +4,7 @@
 // else. Never throws for anything the network or the peer may do: an unknown situation is a row of the table, not an exception.
 
 import { ACTIONS, type Scene } from "./actions.ts";
+import { hasJobs } from "./configure.ts";
 import { duties } from "./duties.ts";
 import { GUARDS, type Guard } from "./guards.ts";
 import { ROLES, type CoreConfig, type CoreEvent, type Effect, type IdentityRecord, type Index, type Role } from "./model.ts";
@@ -33,7 +34,7 @@ function recordsAtStart(config: CoreConfig, event: CoreEvent & { kind: "start" }
   const read = (identity: Index): IdentityRecord => {
     const record = event.journal?.identities[identity] ?? EMPTY_RECORD;
     const unknown = event.journal === null && !event.fresh;
-    const empty = event.fresh && identity !== config.self && config.hasJobs[identity];
+    const empty = event.fresh && identity !== config.self && hasJobs(config, identity);
     return { ...record, stale: record.stale || unknown || empty || record.owner === otherOf(config.self) };
   };
   return [read(0), read(1)];

@@ -33,7 +33,7 @@ test("a takeover is under way from its claim to the raised identity, a handover 
   assert.equal(underWay(stateOf(world, 1)), null);
   world.powerOff(0);
   assert.deepEqual(doings(world, 1500), [null, "claiming", "acquiring", "raising", null]);
-  const giving = settled({ hasServices: [true, true], hasJobs: [true, true] });
+  const giving = settled({ hasServices: [true, true], mirrored: [["data"], ["data"]] });
   giving.command(1, "switchover", 1);
   assert.deepEqual(doings(giving, 1500), ["freezing", "releasing", "offering", "standby", null], "the last while its word is written down");
 });

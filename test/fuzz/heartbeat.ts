@@ -126,7 +126,7 @@ class Victim {
   start(): void {
     const draw = this.#draw;
     const boot = hex(draw, 16);
-    const config = coreConfig(SELF, { policy: draw.pick(["availability", "balanced", "safety"]), soloBoot: draw.pick(["ask", "allow"]), soloWait: 1000, references: draw.pick([0, 1, 3]), hasServices: [draw.chance(0.5), draw.chance(0.5)], hasJobs: [draw.chance(0.5), draw.chance(0.5)] });
+    const config = coreConfig(SELF, { policy: draw.pick(["availability", "balanced", "safety"]), soloBoot: draw.pick(["ask", "allow"]), soloWait: 1000, references: draw.pick([0, 1, 3]), hasServices: [draw.chance(0.5), draw.chance(0.5)], mirrored: [draw.chance(0.5) ? ["data"] : [], draw.chance(0.5) ? ["data"] : []] });
     this.#waiting = [];
     if (this.#journal !== null && this.#journal.identities.some(({ epoch }) => epoch > SPOILT)) this.#journal = null;
     this.#liarBoot = hex(draw, 16);

@@ -52,6 +52,8 @@ const VERBS: Record<string, (world: World, words: readonly string[]) => void> = 
   version: (world, [node, number]) => { world.hosts[nodeOf(node)].version = Number(number); },
   /** clock-back NODE DURATION: its monotonic clock. */
   "clock-back": (world, [node, duration]) => { world.hosts[nodeOf(node)].missed += msOf(duration); },
+  /** mirrored NODE www+mail,-: by identity what is mirrored, reloaded there. */
+  mirrored: (world, [node, what = ""]) => world.configure(nodeOf(node), { mirrored: mirroredOf(what), digest: Buffer.from(what.padEnd(8).slice(0, 8)).toString("hex") }, true),
   mirror: (world, [node, how]) => { world.hosts[nodeOf(node)].syncs = how !== "stops"; },
   maintenance: (world, [node, how]) => world.event(nodeOf(node), { kind: "maintenance", at: world.local(world.hosts[nodeOf(node)]), on: how === "on" }),
   forget: (world, [node]) => { world.hosts[nodeOf(node)].journal = null; },
@@ -87,12 +89,14 @@ export function playStory(text: string): string {
   return [...told, ...answers, ...owners, ...both.slice(0, 1), ...sameEpochs(world)].join("\n");
 }
 
-/** `set references 0`, `set policy safety`, `set hasJobs yes,no` (by identity): the pair's configuration, in the story's own head. */
+/** `set references 0`, `set policy safety`, `set mirrored www+mail,-` (by identity): the pair's configuration, in the story's own head. */
 function settings(text: string): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  for (const [, key, value] of text.matchAll(/^set (\w+) (\S+)$/gm)) found[key as string] = value!.includes(",") ? value!.split(",").map(valueOf) : valueOf(value!);
+  for (const [, key, value] of text.matchAll(/^set (\w+) (\S+)$/gm)) found[key as string] = key === "mirrored" ? mirroredOf(value!) : value!.includes(",") ? value!.split(",").map(valueOf) : valueOf(value!);
   return found;
 }
+
+const mirroredOf = (text: string): [string[], string[]] => text.split(",").map((each) => (each === "-" ? [] : each.split("+"))) as [string[], string[]];
 
 const valueOf = (word: string): string | number | boolean => /^\d+$/.test(word) ? Number(word) : word === "yes" ? true : word === "no" ? false : word;
 

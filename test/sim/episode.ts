@@ -63,7 +63,7 @@ function drawTiming(chance: Random): Timing {
 function drawConfig(chance: Random): Partial<CoreConfig> {
   const timing = drawTiming(chance);
   return {
-    timing, hasServices: [chance.chance(0.4), chance.chance(0.4)], hasJobs: [chance.chance(0.5), chance.chance(0.5)],
+    timing, hasServices: [chance.chance(0.4), chance.chance(0.4)], mirrored: [chance.chance(0.5) ? ["data"] : [], chance.chance(0.5) ? ["data"] : []],
     policy: chance.pick(["balanced", "balanced", "availability", "safety"] as const),
     soloBoot: chance.chance(0.85) ? "ask" : "allow", soloWait: 20_000, failback: chance.chance(0.8) ? "manual" : "auto", failbackDelay: 3000,
     witness: chance.chance(0.12),

@@ -353,7 +353,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   reload: { strike: ({ world, checks }, chance, duration) => {
     const first = node(chance);
     const timing = chance.pick(TIMINGS);
-    const changes = { timing, digest: chance.int(2 ** 32).toString(16).padStart(16, "0") };
+    const added = chance.chance(0.3) ? `job ${chance.int(1000)}` : null;
+    const { mirrored: [one, other] } = world.hosts[first].config;
+    const mirrored = added === null ? [one, other] as const : [[...one, added], [...other, added]] as const;
+    const changes = { timing, mirrored, digest: chance.int(2 ** 32).toString(16).padStart(16, "0") };
     const load = (index: Index): void => {
       checks.personSpoke(index);
       const needsRestart = timing.release < world.hosts[index].guardTime;
@@ -363,7 +366,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     checks.retimed(timing);
     load(first);
     world.schedule(duration, () => load(otherOf(first)));
-    return `keepalive ${timing.keepalive} ms, lease ${timing.lease} ms, claim ${timing.claim} ms loaded on ${first}, later on the other`;
+    return `keepalive ${timing.keepalive} ms, lease ${timing.lease} ms, claim ${timing.claim} ms${added === null ? "" : ` and ${added}`} loaded on ${first}, later on the other`;
   } },
   leave: { strike: (scene, chance, duration) => {
     const index = node(chance);

@@ -15,7 +15,7 @@ export const TIMINGS: readonly Timing[] = [...Object.values(PROFILES), SLOW, TIG
 export function coreConfig(self: Index, changes: Partial<CoreConfig> = {}): CoreConfig {
   return {
     self, cluster: "sim", digest: "0123456789abcdef", timing: PROFILES.balanced, references: 3, witness: false, fence: null, policy: "balanced",
-    divergence: "ask", soloBoot: "ask", soloWait: 300_000, failback: "manual", failbackDelay: 5000, serial: null, hasServices: [false, false], hasJobs: [false, false], ...changes,
+    divergence: "ask", soloBoot: "ask", soloWait: 300_000, failback: "manual", failbackDelay: 5000, serial: null, hasServices: [false, false], mirrored: [[], []], ...changes,
   };
 }
 

@@ -14,7 +14,7 @@ const automatic = ({ told }: { readonly told: World["told"] | EpisodeResult["tol
 
 /** serv1 lost its identity to serv2 in a power cut, and has been back for a second. */
 function returned(changes: Partial<CoreConfig> = {}, before: (world: World) => void = () => {}): World {
-  const world = newWorld({ failback: "auto", failbackDelay: DELAY, hasJobs: [true, true], hasServices: [true, true], ...changes });
+  const world = newWorld({ failback: "auto", failbackDelay: DELAY, mirrored: [["data"], ["data"]], hasServices: [true, true], ...changes });
   world.boot(0);
   world.boot(1);
   world.run(4000);

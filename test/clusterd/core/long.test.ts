@@ -104,7 +104,7 @@ test("two days with a move each hour and a crash each sixth: epochs count the ch
 });
 
 test("both identities change hands at once, crosswise, with services and files: each ends at the other node, and comes back the same way", () => {
-  const world = watched(newWorld({ hasServices: [true, true], hasJobs: [true, true] }));
+  const world = watched(newWorld({ hasServices: [true, true], mirrored: [["data"], ["data"]] }));
   for (const node of BOTH) world.boot(node);
   world.run(5000);
   const asked = BOTH.map((node) => world.command(node, "switchover", node));

@@ -111,7 +111,7 @@ const claimHeard = struct<Exclude<Holding["claimHeard"], null>>({ askedAt: nulla
 const holding = struct<Holding>({
   role, since: lately, sinceWall: gone(0), because: gone(""), told: gone(""), record, pending: nullable(pending), confirmed: gone(0),
   ackedAt: lately, leaseUntil: lately, leaseTold: lately, claim: nullable(claim), handover: nullable(handover), claimHeard: nullable(claimHeard),
-  uncertain: flag, heldUntil: lately, trips, tied: flag, inSync: gone<Holding["inSync"]>(null),
+  uncertain: flag, heldUntil: lately, trips, tied: flag, inSync: gone<Holding["inSync"]>(null), gained: gone(false),
   services: oneOf(["stopped", "starting", "started", "stopping", "failed"] as const) as Field<Holding["services"]>,
   // Without a witness and with `failback = manual` nothing asks for these.
   witness: gone<Holding["witness"]>({ verdict: "idle", epoch: 0, grantedAt: NEVER }),

@@ -119,6 +119,9 @@ export const MUTANTS: readonly Mutant[] = [
   // Start, waking, word
   mutant("trusts-files-after-boot", "step", "stale: record.stale || unknown || empty || record.owner === otherOf(config.self)", "stale: record.stale || unknown || empty", "who was away trusts its files"),
   mutant("trusts-an-empty-node", "step", "const empty = event.fresh &&", "const empty = false &&", "a new node stands in before the first copy is over"),
+  mutant("trusts-what-is-newly-mirrored", "duties", "if (holding.gained && holding.pending === null) return gained(context, identity);", "", "a node stands in for files that a reload has named and nobody has copied yet"),
+  mutant("vouches-for-what-is-newly-mirrored", "configure", "state.holdings[identity].inSync = null;", "", "the owner says that the peer has what a reload has only just named"),
+  mutant("believes-another-configuration", "duties", " && sameConfiguration(state) === true;", ";", "what was in sync by the old configuration counts for the new one"),
   mutant("sleeps-over-the-deadtime", "wake", "Math.max(state.peer.heardAt, state.wokeAt) + timing.deadtime", "Infinity", "silence is noticed with the next heartbeat only"),
   mutant("says-what-is-being-written", "beat", "role, epoch: record.epoch, owner: record.owner,", "role, epoch: (pending?.record ?? record).epoch, owner: (pending?.record ?? record).owner,", "an epoch is said before it is on disk"),
   mutant("offers-before-persisted", "beat", `role === "offering" && pending === null && handover !== null && record.offered === handover.offer;`, `role === "offering" && handover !== null;`, "an offer is said before it is on disk"),
