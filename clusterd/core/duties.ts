@@ -29,7 +29,7 @@ export function duties(context: Context): void {
   if (context.state.config.witness) askWitness(context.state, context.effects, arbiterInterval(context.state));
   probe(context);
   renew(context);
-  leave(context);
+  if (context.state.leaving?.promised === false) leave(context, context.state.leaving);
   for (const identity of BOTH) steady(context, identity);
   news(context);
 }
@@ -128,9 +128,8 @@ function steady({ state }: Context, identity: Index): void {
 }
 
 /** Leaving: once nothing is held, promise on disk, then say it, then answer. */
-function leave(context: Context): void {
+function leave(context: Context, leaving: NonNullable<State["leaving"]>): void {
   const { state, effects, event } = context;
-  if (state.leaving === null || state.leaving.promised) return;
   if (!atRest(state)) return;
   const open = BOTH.filter((identity) => !state.holdings[identity].record.promised && state.holdings[identity].role !== "failed");
   for (const identity of open) {
@@ -138,7 +137,7 @@ function leave(context: Context): void {
     remember({ state, effects, event, identity, holding } as Scene, { ...holding.record, promised: true });
   }
   if (open.length > 0) return;
-  state.leaving = { ...state.leaving, promised: true };
+  state.leaving = { ...leaving, promised: true };
   say({ state, effects });
-  effects.push({ kind: "answer", command: state.leaving.command, ok: true, text: "nothing is held here any more" });
+  effects.push({ kind: "answer", command: leaving.command, ok: true, text: "nothing is held here any more" });
 }

@@ -122,6 +122,8 @@ const TOPICS: readonly Topic[] = [
   waits(1), veto(1), failback(1), hold(1), redundancy(1),
 ];
 
+const withTold = (told: State["told"], topic: number, value: string): State["told"] => TOPICS.map((_, each) => (each === topic ? value : told[each]));
+
 /** No more often than every other keepalive. */
 export function news({ state, effects }: { readonly state: State; readonly effects: Effect[] }): void {
   if (state.now < state.newsAt) return;
@@ -131,7 +133,7 @@ export function news({ state, effects }: { readonly state: State; readonly effec
     const value = now(state);
     const before = state.told[topic];
     if (value === null || value === before) continue;
-    state.told = TOPICS.map((_, each) => (each === topic ? value : state.told[each]));
+    state.told = withTold(state.told, topic, value);
     const said = line(value);
     if (said !== null && (before !== undefined || said[0] !== "info")) effects.push({ kind: "tell", level: said[0], event: name, identity, because: said[1] });
   }

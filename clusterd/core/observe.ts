@@ -23,11 +23,12 @@ const HOUR: Duration = 3_600_000;
 
 /** Time has passed. A gap of more than two keepalives means that we slept: silence and claims start anew from here. */
 export function passTime(state: State, event: CoreEvent): void {
-  const at = Math.max(event.at, state.now);
-  if (event.at < at && at - event.at > (TIMELY.has(event.kind) ? ROUNDING : OUT_OF_ORDER)) state.failed ??= brokenClock(at - event.at);
+  const { kind, at: dated } = event;
+  const at = Math.max(dated, state.now);
+  if (dated < at && at - dated > (TIMELY.has(kind) ? ROUNDING : OUT_OF_ORDER)) state.failed ??= brokenClock(at - dated);
   const stall = stallBetween(state.now, at, state.config.timing.keepalive);
   state.now = at;
-  if (event.kind === "tick" || event.kind === "heard" || event.kind === "start") state.wall = event.wall;
+  if (kind === "tick" || kind === "heard" || kind === "start") state.wall = event.wall;
   if (stall === null) return;
   state.wokeAt = at;
   state.stalls = withStall(state.stalls, Math.floor(at / HOUR), stall);

@@ -89,11 +89,8 @@ const BOTH = [0, 1] as const;
 /** The outcome signals of an event, with the identity they concern. */
 export function outcomesOf(event: CoreEvent, state: State): readonly Outcome[] {
   switch (event.kind) {
-    case "heard": return isOffered(state, 0) || isOffered(state, 1)
-      ? BOTH.filter((identity) => isOffered(state, identity)).map((identity) => ({ identity, signal: "offer" })) : NONE;
-    case "persisted":
-    case "persist-failed":
-      return BOTH.filter((identity) => touches(state.holdings[identity], event.write, event.kind)).map((identity) => ({ identity, signal: event.kind }));
+    case "heard": return isOffered(state, 0) || isOffered(state, 1) ? offersHeard(state) : NONE;
+    case "persisted": case "persist-failed": return writeOutcomes(event, state);
     case "passed": return [{ identity: event.identity, signal: event.ok ? "passed" : "pass-failed" }];
     case "raised": case "raise-failed": case "released": case "release-failed":
     case "services-started": case "services-stopped": case "own-mac-heard":
@@ -103,11 +100,16 @@ export function outcomesOf(event: CoreEvent, state: State): readonly Outcome[] {
   }
 }
 
+const writeOutcomes = ({ kind, write }: CoreEvent & { kind: "persisted" | "persist-failed" }, { holdings }: State): readonly Outcome[] =>
+  BOTH.filter((identity) => touches(holdings[identity], write, kind)).map((identity) => ({ identity, signal: kind }));
+
 /** A write concerns an identity if it was asked for by it (and is the newest it asked for). */
 const touches = (holding: Holding, write: number, kind: "persisted" | "persist-failed"): boolean =>
   kind === "persist-failed" ? holding.pending !== null : holding.confirmed === write;
 
 const NONE: readonly Outcome[] = [];
+
+const offersHeard = (state: State): readonly Outcome[] => BOTH.filter((identity) => isOffered(state, identity)).map((identity) => ({ identity, signal: "offer" }));
 
 /** An offer that goes beyond all that is known here. */
 function isOffered(state: State, identity: Index): boolean {

@@ -1,7 +1,7 @@
 // All that the brain remembers between two events. Plain data; step() works on a copy (copyState) and returns it.
 
 import type { Duration, Instant, WallTime } from "../base/time.ts";
-import type { CoreConfig, Heartbeat, IdentityRecord, IdentitySummary, Index, LinkName, Role, WitnessVote } from "./model.ts";
+import type { CoreConfig, Heartbeat, IdentityRecord, IdentitySummary, Index, LinkName, Role, WitnessQuestion, WitnessVote } from "./model.ts";
 
 export const NEVER: Instant = Number.NEGATIVE_INFINITY;
 /** Sequence numbers whose sending moment is remembered; older echoes date nothing. */
@@ -126,7 +126,7 @@ export interface State {
   /** The last try to switch the peer off, and what came of it; `offAt`: when its power was last confirmed off. */
   fence: { readonly askedAt: Instant; readonly endedAt: Instant; readonly failedAt: Instant; readonly offAt: Instant; readonly said: string };
   /** What the witness was last told, when, and the sending moment of the newest question that it answered. */
-  witness: { readonly askedAt: Instant; readonly answeredAt: Instant; readonly said: string };
+  witness: { readonly askedAt: Instant; readonly answeredAt: Instant; readonly said: WitnessQuestion["asks"] | null };
   carrier: { main: boolean | null; heartbeat: boolean | null; redundant: boolean | null };
   /** When a carrier was lost last: what the peer said before knows nothing of it. */
   carrierLostAt: Instant;
@@ -165,7 +165,7 @@ export function initialState(config: CoreConfig, boot: string, at: Instant, wall
     },
     references: { askedAt: NEVER, agreedAt: NEVER, startedAt: NEVER, answered: 0 },
     fence: { askedAt: NEVER, endedAt: NEVER, failedAt: NEVER, offAt: NEVER, said: "" },
-    witness: { askedAt: NEVER, answeredAt: NEVER, said: "" },
+    witness: { askedAt: NEVER, answeredAt: NEVER, said: null },
     carrier: { main: null, heartbeat: null, redundant: null }, carrierLostAt: NEVER,
     guard: { present: false, reason: "the dead-man process has not started yet" },
     leaving: null, maintenance: false, failed: null, told: [], newsAt: at,

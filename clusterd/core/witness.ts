@@ -34,11 +34,16 @@ export function witnessQuestion({ boot, config, holdings }: State): WitnessQuest
   return { boot, silentAfter: config.timing.lease + config.timing.release, asks: [askOf(holdings[0]), askOf(holdings[1])] };
 }
 
+type Asks = WitnessQuestion["asks"];
+
+const saysTheSame = (asks: Asks, before: Asks | null): boolean => before !== null && isSame(asks[0], before[0]) && isSame(asks[1], before[1]);
+const isSame = (one: WitnessAsk, other: WitnessAsk): boolean => one.want === other.want && one.epoch === other.epoch && one.wanted === other.wanted;
+
 /** Asked as often as reference hosts are, and at once whenever there is something new to say: a release frees the vote. */
 export function askWitness(state: State, effects: Effect[], interval: Duration): void {
   if (!state.config.witness) return;
-  const said = JSON.stringify(witnessQuestion(state).asks);
-  if (said === state.witness.said && state.now - state.witness.askedAt < interval - 0.5) return;
+  const said = [askOf(state.holdings[0]), askOf(state.holdings[1])] as const;
+  if (state.now - state.witness.askedAt < interval - 0.5 && saysTheSame(said, state.witness.said)) return;
   state.witness = { ...state.witness, askedAt: state.now, said };
   effects.push({ kind: "ask-witness" });
 }

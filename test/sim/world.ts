@@ -102,12 +102,11 @@ export class World {
     const [first, second] = this.hosts;
     for (;;) {
       const host = first.wakeAt <= second.wakeAt ? first : second;
-      const next = this.#queue.first;
-      if (next !== undefined && next.at <= host.wakeAt) {
-        if (next.at > end) break;
-        this.#queue.pop();
-        this.now = next.at;
-        next.what.run();
+      const next = this.#queue.firstAt;
+      if (next <= host.wakeAt) {
+        if (next > end) break;
+        this.now = next;
+        this.#queue.pop()?.run();
       } else {
         if (host.wakeAt > end) break;
         this.now = host.wakeAt;

@@ -170,7 +170,7 @@ function stateField(self: Index): Field<State> {
     sentAt: sentMoments(self), write: { write: () => {}, read: (tape) => tape.write }, peer: peer(self),
     references: struct({ askedAt: lately, agreedAt: alone, startedAt: lately, answered: small }),
     fence: gone({ askedAt: NEVER, endedAt: NEVER, failedAt: NEVER, offAt: NEVER, said: "" }),
-    witness: gone({ askedAt: NEVER, answeredAt: NEVER, said: "" }),
+    witness: gone<State["witness"]>({ askedAt: NEVER, answeredAt: NEVER, said: null }),
     carrier: struct({ main: oneOf([null, true, false]), heartbeat: gone<boolean | null>(null), redundant: oneOf([null, true, false]) }), carrierLostAt: alone,
     guard: struct({ present: flag, reason: gone("") }), leaving: nullable(struct({ command: gone(0), promised: flag })) as Field<State["leaving"]>,
     // Nobody works on the nodes here.
