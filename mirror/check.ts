@@ -12,7 +12,8 @@ import { judge, sentence } from "./guards.ts";
 import type { Finding } from "./guards.ts";
 import { lookHere, mustOwn, mustReach, Stop } from "./must.ts";
 import { request } from "./run.ts";
-import { sceneOf } from "./scene.ts";
+import type { CheckAnswer } from "./receive-check.ts";
+import { lookAround } from "./scene.ts";
 import { Session } from "./session.ts";
 
 const TIMEOUT = 15_000;
@@ -37,8 +38,8 @@ export async function checkJob(config: Config, job: JobConfig): Promise<Checked>
     const session = new Session({ node: peer, address: link.address, port: config.cluster.sshPort });
     try {
       const epoch = String(status.core.identities[job.home].epoch);
-      const answer = await request(session, ["clusterd-mirror", "v1", "check", job.name, epoch, newRunId(Date.now())], TIMEOUT);
-      findings.push(...judge(sceneOf(job, peer, JSON.parse(answer), openDatabases)));
+      const [answer, here] = await Promise.all([request(session, ["clusterd-mirror", "v1", "check", job.name, epoch, newRunId(Date.now())], TIMEOUT), lookAround(job, openDatabases)]);
+      findings.push(...judge({ job, peer, here, there: JSON.parse(answer) as CheckAnswer, needs: null }));
     } finally {
       session.close();
     }

@@ -11,7 +11,9 @@ if (first === "receive") {
   process.exitCode = await receive(process.env["SSH_ORIGINAL_COMMAND"]);
 } else if (nothing !== null) process.stdout.write(nothing);
 else {
-  const { program } = await import("./commands.ts");
+  const runs = first === "run" || first === "pass";
+  if (runs && !rest.includes("--help")) await (await import("./early.ts")).connectEarly(rest.filter((word) => !word.startsWith("-")));
+  const { program } = await import(runs ? "./run-commands.ts" : "./commands.ts") as typeof import("./commands.ts");
   try {
     await program.parseAsync();
   } catch (error) {

@@ -36,7 +36,7 @@ const SHOWN = 5;
 
 export async function daemon(): Promise<void> {
   const log = createLog();
-  const read = settings();
+  const read = await settings();
   if (!read.ok) { log.error("mirror.configuration", { because: read.text }); await log.flush(); process.exitCode = 2; return; }
   const keeper = new Keeper(read.config, log);
   await keeper.start();
@@ -69,7 +69,7 @@ class Keeper {
 
   async start(): Promise<void> {
     this.#log.info("mirror.started", { jobs: this.#config.jobs.length, scheduler: this.#config.cluster.scheduler });
-    this.#configuration = await watchConfiguration(() => this.#configurationEdited(), (text) => this.#log.warn("mirror.watch", { because: text }));
+    this.#configuration = await watchConfiguration(() => void this.#configurationEdited(), (text) => this.#log.warn("mirror.watch", { because: text }));
     await this.#schedule();
     void this.#listen();
   }
@@ -118,7 +118,7 @@ class Keeper {
   /** clusterd has taken over another configuration: so do we. */
   async #follow(loaded: number): Promise<void> {
     if (this.#loaded !== 0 && this.#loaded !== loaded) {
-      const read = settings();
+      const read = await settings();
       if (read.ok) { this.#config = read.config; await this.#schedule(); this.#log.info("mirror.reloaded", { jobs: read.config.jobs.length }); }
     }
     this.#loaded = loaded;
@@ -198,8 +198,8 @@ class Keeper {
     this.#log.warn("mirror.edited-on-standby", { job, files: paths.length, paths: paths.slice(0, SHOWN), because: "this node is standby: the owner's next run undoes it and keeps the version in its dated directory" });
   }
 
-  #configurationEdited(): void {
-    const read = settings();
+  async #configurationEdited(): Promise<void> {
+    const read = await settings();
     if (read.ok) this.#log.info("mirror.configuration-edited", { digest: read.config.digest, because: "the files are sound; `clusterd reload` takes them over, on both nodes" });
     else this.#log.warn("mirror.configuration-edited", { because: `the files have problems and are not in use: ${read.text}` });
   }

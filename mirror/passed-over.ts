@@ -18,7 +18,7 @@ export async function nothingToRun(words: readonly string[]): Promise<string | n
   const flags = words.filter((word) => word.startsWith("-"));
   const names = words.filter((word) => !word.startsWith("-"));
   if (!flags.includes("--quiet") || !flags.every((flag) => KNOWN.includes(flag)) || names.length !== (flags.includes("--all") ? 0 : 1)) return null;
-  const read = settings();
+  const read = await settings();
   if (!read.ok || leftTo(read.config) !== null) return null;
   const jobs = read.config.jobs.filter(({ name }) => names.length === 0 || name === names[0]);
   const passedOver = jobs.flatMap((job) => { const because = whyNot(job); return because === null ? [] : [{ job: job.name, because }]; });

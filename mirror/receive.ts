@@ -71,7 +71,7 @@ async function serve(line: string | undefined, wire: Wire | null): Promise<Outco
   if (!parsed.ok) return { code: RECEIVE_EXIT.forbidden, because: parsed.because };
   const { request } = parsed;
   const asked = askDaemon({ ask: "status" }, { timeout: 2000 }); // it thinks while we read
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return { code: RECEIVE_EXIT.tree, because: `the configuration of this node has problems: ${read.text.split("\n")[0]}` };
   const job = findJob(read.config, request.job);
   if (job === undefined) return { code: RECEIVE_EXIT.forbidden, because: `there is no job ${request.job} in this node's configuration` };

@@ -9,6 +9,7 @@ import type { Duration } from "../clusterd/base/time.ts";
 import { reasonOf } from "../clusterd/base/errors.ts";
 import { newRunId } from "./backup-names.ts";
 import { enter } from "./book.ts";
+import { sessionTo } from "./early.ts";
 import type { RunKind, RunId } from "./backup-names.ts";
 import { EXIT, RECEIVE_EXIT } from "./exit-codes.ts";
 import { deletionLimit, hashOf, mayDelete } from "./gate.ts";
@@ -29,9 +30,9 @@ import type { CheckAnswer, PeerTree } from "./receive-check.ts";
 import { readReport } from "./report.ts";
 import type { EntryReport, RunReport } from "./report.ts";
 import type { Counts, Progress } from "./rsync-outcome.ts";
-import { insistOn, sceneOf } from "./scene.ts";
+import { insistOn, lookAround } from "./scene.ts";
 import { entryKey } from "./settings.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { remoteShell } from "./ssh.ts";
 import type { Peer } from "./ssh.ts";
 import { atMost, needOf } from "./survey.ts";
@@ -110,7 +111,7 @@ async function carryOut(config: Config, job: JobConfig, run: RunId, options: Run
   found.link = await mustReach(config, status);
   const peer: Peer = { node: otherNode(config).name, address: found.link.address, port: config.cluster.sshPort };
   // Questions and dry runs share one receiver (session.ts), which starts while this side looks around; the push has a connection of its own.
-  const session = new Session(peer);
+  const session = sessionTo(peer);
   try {
     return await overSession(job, run, options, found, { peer, session, epoch: found.epoch, deadline });
   } finally {
@@ -124,7 +125,9 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
   const ask = (...words: readonly string[]): Promise<string> => request(session, ["clusterd-mirror", "v1", ...words], Math.min(REQUEST_TIMEOUT, left(deadline)));
   const common = [job.name, String(epoch), run] as const;
 
-  const scene = sceneOf(job, peer.node, JSON.parse(await ask("check", ...common)) as CheckAnswer);
+  // Each node looks around while the other does.
+  const [there, here] = await Promise.all([ask("check", ...common).then((answer) => JSON.parse(answer) as CheckAnswer), lookAround(job)]);
+  const scene: Scene = { job, peer: peer.node, here, there, needs: null };
   found.warnings = insistOn(judge(scene));
   if (!options.dryRun) {
     found.begun = true;

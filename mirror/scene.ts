@@ -12,19 +12,17 @@ import { idsHere, usedIds } from "./ids.ts";
 import { leftOut } from "./left-out.ts";
 import { latin1 } from "./listed.ts";
 import { Stop } from "./must.ts";
-import type { CheckAnswer } from "./receive-check.ts";
 import { installedRsync } from "./receive-rsync.ts";
 import { lookAtTree } from "./tree.ts";
 
 /** `look`: how open databases are found. */
-export const sceneOf = (job: JobConfig, peer: string, there: CheckAnswer, look: (trees: readonly string[]) => readonly OpenDatabase[] = (trees) => recentDatabases(job.name, trees)): Scene => ({
-  job, peer, there, needs: null,
-  here: {
+export async function lookAround(job: JobConfig, look: (trees: readonly string[]) => readonly OpenDatabase[] = (trees) => recentDatabases(job.name, trees)): Promise<Scene["here"]> {
+  return {
     rsync: installedRsync(), ids: idsHere(), databases: databasesIn(job, look),
     tree: (path) => lookAtTree(path, job.name), used: () => usedIds(job),
     abilities: (path) => abilitiesOf(path.endsWith("/") ? path : dirname(path)),
-  },
-});
+  };
+}
 
 /** Those that a run would carry over: not what the job leaves out. */
 function databasesIn({ entries, exclude }: JobConfig, look: (trees: readonly string[]) => readonly OpenDatabase[]): readonly OpenDatabase[] {

@@ -55,6 +55,12 @@ export class Session {
       // Not `close`: a ControlMaster that this ssh has started keeps standard error open.
       this.#ssh.on("exit", (code) => end(code, words));
     });
+    this.#hold();
+  }
+
+  /** A program does not go on for a connection that nobody waits for. */
+  #hold(): void {
+    for (const one of [this.#ssh, this.#ssh.stdin, this.#ssh.stdout, this.#ssh.stderr] as unknown as readonly { ref(): void; unref(): void }[]) if (this.#now === null) one.unref(); else one.ref();
   }
 
   get open(): boolean {
@@ -92,6 +98,7 @@ export class Session {
     const waiting = this.#now === null ? this.#queue.shift() : undefined;
     if (waiting === undefined) return;
     this.#now = waiting;
+    this.#hold();
     this.#errors = "";
     const write = (bytes: Buffer): void => { if (this.#open) this.#ssh.stdin.write(bytes); };
     write(frame("Q", waiting.line));
@@ -115,5 +122,6 @@ export class Session {
     this.#now = null;
     now.done({ code, stdout: "", stderr: because === "" ? this.#errors : `clusterd-mirror: refused: ${because}` });
     this.#next();
+    this.#hold();
   }
 }

@@ -1,16 +1,17 @@
 // The configuration as the mirror sees it, and a few questions to it.
 
 import { createHash } from "node:crypto";
+import { formatProblem } from "../clusterd/base/errors.ts";
 import { ETC } from "../clusterd/base/paths.ts";
-import { formatProblem, loadConfig } from "../clusterd/config/load.ts";
+import { loadRemembered } from "../clusterd/config/remembered.ts";
 import { didYouMean } from "../clusterd/config/suggest.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 
 export type Entry = JobConfig["entries"][number];
 
 /** The configuration, or all its problems as one text. */
-export function settings(): { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly text: string } {
-  const loaded = loadConfig();
+export async function settings(): Promise<{ readonly ok: true; readonly config: Config } | { readonly ok: false; readonly text: string }> {
+  const loaded = await loadRemembered();
   return loaded.ok ? loaded : { ok: false, text: loaded.problems.map(formatProblem).join("\n") };
 }
 

@@ -18,7 +18,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const [description, peer, ...more] = argv.filter((word) => !word.startsWith("-"));
   if (flags.includes("--help") || flags.includes("-h")) { process.stdout.write(`${USAGE}\n${exitHelp()}`); return EXIT.ok; }
   if (description === undefined || peer === undefined || more.length > 0 || flags.some((flag) => !["--dry-run", "--json"].includes(flag))) return say(EXIT.usage, USAGE);
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return say(EXIT.configuration, `the configuration has problems:\n${read.text}`);
   const { config } = read;
   const path = resolve(ETC, description);

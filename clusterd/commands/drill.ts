@@ -26,7 +26,7 @@ const SERVICES: Duration = 120_000;
 const POLL: Duration = 50;
 
 async function drill(given: Given): Promise<Outcome> {
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return outcome("usage", read.text);
   const { config } = read;
   const names = config.nodes.map(({ name }) => name);

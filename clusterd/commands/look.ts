@@ -35,7 +35,7 @@ export interface Both { readonly own: NodeView; readonly peer: NodeView | null }
 
 /** The other node is looked at unless `local`. Without a sound configuration nobody knows where it is. */
 export async function look(local: boolean): Promise<Both> {
-  const read = settings();
+  const read = await settings();
   const self = read.ok ? read.config.nodes[read.config.self].name : "this node";
   const own = await lookHere(self);
   if (local) return { own, peer: null };

@@ -79,7 +79,7 @@ async function show(): Promise<Outcome> {
 async function drain(given: Given): Promise<Outcome> {
   const order = readOrder(given);
   if (typeof order === "string") return outcome("usage", order);
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return outcome("usage", read.text);
   const own = await lookHere(read.config.nodes[read.config.self].name);
   const status = seen(own);

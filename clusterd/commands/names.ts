@@ -19,7 +19,7 @@ import { lookHere, other, seen } from "./look.ts";
 type Act = (given: Given, config: Config) => Outcome | Promise<Outcome>;
 
 const configured = (act: Act) => async (given: Given): Promise<Outcome> => {
-  const read = settings();
+  const read = await settings();
   return read.ok ? act(given, read.config) : outcome("usage", read.text);
 };
 

@@ -13,7 +13,7 @@ import type { Command, Given, Outcome } from "./command.ts";
 const TEST: Notice = { event: "test", about: "-", because: "a person tries whether notices arrive: nothing has happened" };
 
 async function notify(given: Given): Promise<Outcome> {
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return outcome("usage", read.text);
   // Where mail goes, and the webhook's address, only root can see.
   if (existsSync(STATE)) accessSync(STATE, constants.X_OK);

@@ -45,7 +45,7 @@ async function failback(given: Given): Promise<Outcome> {
 type Plan = readonly Move[] | { readonly nothing: "ok" | "refused"; readonly text: string };
 
 async function planned(given: Given, verb: string, plan: (status: NodeStatus, identity: Index | undefined) => Plan): Promise<Outcome> {
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return outcome("usage", read.text);
   const { config } = read;
   const [name] = given.words;
@@ -89,7 +89,7 @@ export async function wouldMove(config: Config, status: NodeStatus, verb: string
 
 /** The same for `stop` and `leave`, where this node goes whatever the other can take. */
 export async function wouldLeave(verb: string, then: string): Promise<Outcome> {
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return outcome("usage", read.text);
   const own = await lookHere(read.config.nodes[read.config.self].name);
   const status = seen(own);

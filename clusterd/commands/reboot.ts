@@ -23,7 +23,7 @@ const ORDER: Duration = 20_000;
 const rebootWords = (): readonly string[] => (existsSync("/run/systemd/system") ? ["systemctl", "reboot"] : ["shutdown", "-r", "now"]);
 
 async function reboot(given: Given): Promise<Outcome> {
-  const read = settings();
+  const read = await settings();
   if (!read.ok) return outcome("usage", read.text);
   const { config } = read;
   const force = given.flag("force");
