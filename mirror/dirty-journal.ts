@@ -26,7 +26,8 @@ export function readDirty(job: string): ReadonlyMap<string, Dirt> {
 export class DirtyJournal {
   readonly #job: string;
   readonly #paths: DirtyPaths;
-  #fd: number;
+  /** Null: closed. A push that ends after that leaves its paths listed: sent twice is no harm, another file under the same number would be. */
+  #fd: number | null;
   #lines = 0;
 
   constructor(job: string) {
@@ -59,22 +60,28 @@ export class DirtyJournal {
   /** Too many to list, or the job is no longer this node's. */
   forget(): void {
     this.#paths.clear();
-    ftruncateSync(this.#fd, 0);
-    this.#lines = 0;
+    this.#empty();
   }
 
   close(): void {
-    closeSync(this.#fd);
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+  }
+
+  #empty(): void {
+    if (this.#fd !== null) ftruncateSync(this.#fd, 0);
+    this.#lines = 0;
   }
 
   #gone(gone: readonly (readonly [string, Dirt])[]): readonly (readonly [string, Dirt])[] {
-    if (this.#paths.size === 0) { ftruncateSync(this.#fd, 0); this.#lines = 0; return gone; }
+    if (this.#paths.size === 0) { this.#empty(); return gone; }
     this.#lines += gone.length;
     this.#append(gone.map(([path]) => cleanLine(path)).join(""));
     return gone;
   }
 
   #append(text: string): void {
+    if (this.#fd === null) return;
     if (text !== "") writeSync(this.#fd, Buffer.from(text, "latin1"));
     if (this.#lines > this.#paths.size + SPARE_LINES) { closeSync(this.#fd); this.#fd = this.#writeAnew(); }
   }
