@@ -12,7 +12,7 @@ import type { Blow } from "./choose.ts";
 import { FAULTS } from "./faults.ts";
 import type { Fault, Place } from "./faults.ts";
 import { QUICKLY } from "./pair.ts";
-import { judge } from "./versions.ts";
+import { judge, withGone } from "./versions.ts";
 import type { Missing } from "./versions.ts";
 import { TREES } from "./witnesses.ts";
 import type { Witnesses } from "./witnesses.ts";
@@ -68,7 +68,9 @@ export async function play(lab: Lab, witnesses: Witnesses, blows: readonly Blow[
   const { owners: seen, strays } = await whoSpoke(lab, since);
   const ledgers = witnesses.ledgers();
   const { runs, claims } = witnesses.takeRuns();
-  const { lost, falselyClaimed, claimed } = judge(ledgers, witnesses.disks(), claims, TREES, memory.promised);
+  const disks = witnesses.disks();
+  const later = witnesses.ledgers();
+  const { lost, falselyClaimed, claimed } = judge([withGone(ledgers[0], later[0]), withGone(ledgers[1], later[1])], disks, claims, TREES, memory.promised);
   const reads = witnesses.takeReads();
   const versions = ledgers[0].versions.length + ledgers[1].versions.length;
   const frozen = blows.some(({ fault }) => "freezes" in FAULTS[fault]);
@@ -77,7 +79,7 @@ export async function play(lab: Lab, witnesses: Witnesses, blows: readonly Blow[
   if (failures.length === 0) failures.push(...await witnesses.misplaced());
   failures.push(...sentences("lost", lost), ...sentences("falsely claimed to be mirrored", falselyClaimed));
   if (versions === memory.versions) failures.push("nobody could write anything in the whole round: nothing was audited");
-  const known = new Set(ledgers.flatMap((ledger) => ledger.versions.map(({ sha }) => sha)));
+  const known = new Set(witnesses.ledgers().flatMap((ledger) => ledger.versions.map(({ sha }) => sha)));
   const strange = reads.filter(({ sha, path }) => !known.has(sha) && !ledgers.some(({ torn }) => torn.has(path)));
   if (strange.length > 0) failures.push(`a reader was given what nobody had written, ${strange.length} times: ${JSON.stringify(strange[0])}`);
   lab.nodes().forEach(({ name }, at) => failures.push(...thrown(name, readFileSync(consoleOf(lab, name), "utf8").slice(consoles[at]))));

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 
-import { DiskReader, joinLedgers, judge, readLedger } from "./versions.ts";
+import { DiskReader, joinLedgers, judge, readLedger, withGone } from "./versions.ts";
 import type { Claim, Disk } from "./versions.ts";
 
 const TREES = { www: "/srv/www/" };
@@ -44,6 +44,11 @@ test("a claim is held against the peer's disk, not the owner's", () => {
   assert.deepEqual(lostOf(ledgers, [disk(["a"]), NOTHING], [claim(0, 3, 9)]), { lost: [], falsely: ["a"] });
   assert.deepEqual(lostOf(ledgers, [disk(["a"]), disk(["a"])], [claim(0, 3, 9)]).falsely, []);
   assert.deepEqual(lostOf(ledgers, [disk([], { a: 8 }), NOTHING], [claim(0, 3, 9)]).falsely, [], "the peer's run had moved it aside by then");
+});
+
+test("what a busy service replaces while the disks are read is not lost (chaos 51/31)", () => {
+  const [first, later] = [["- 1 /srv/www/f 0", "+ 2 /srv/www/f a"], ["- 10 /srv/www/f a", "+ 11 /srv/www/f b"]] as const;
+  assert.deepEqual(lostOf([withGone(said(0, ...first), said(0, ...first, ...later)), said(1)], [disk(["b"]), NOTHING]).lost, []);
 });
 
 test("a claim of an earlier round is remembered", () => {

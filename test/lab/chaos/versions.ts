@@ -115,6 +115,9 @@ export function joinLedgers(ledgers: readonly Ledger[]): Ledger {
   };
 }
 
+/** What was there at first, with what had gone by the time the disks were read: a service on a busy node may still be writing. */
+export const withGone = (first: Ledger, later: Ledger): Ledger => ({ versions: first.versions, gone: later.gone, torn: later.torn });
+
 /** Reads a node's disk from outside. Dated directories are read again only when something was put into them: what a run once
  *  moved aside, nothing may write to. By the folder's change time: rsync gives its folders there the times of the tree's. */
 export class DiskReader {
