@@ -30,7 +30,7 @@ function makeConfiguration(lab: Lab, mainFailure: string): string {
     writeFileSync(`${folder}/${name}/${job}.conf`, [
       "[service]",
       ...["start", "stop", "check"].map((verb) => `${verb}_command = ${STORE} ${verb} ${name} ${main} ${tree}`),
-      "start_timeout = 2s", "stop_timeout = 2s", "check_interval = 1s", "check_fall = 2", "restarts = 100 within 10m",
+      "start_timeout = 2s", "stop_timeout = 2s", "check = running", "check_interval = 1s", "check_fall = 2", "restarts = 100 within 10m",
       "[mirror]", `path = ${tree}`, "exclude = *.tmp", "",
     ].join("\n"));
   }

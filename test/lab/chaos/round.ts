@@ -120,7 +120,7 @@ async function makeWhole(lab: Lab): Promise<void> {
   await Promise.all(lab.nodes().map(async ({ name }) => {
     if (!lab.isOn(name)) return lab.powerOn(name);
     await lab.thaw(name);
-    await lab.exec(name, ["sh", "/usr/lib/clusterd/test/lab/chaos/make-whole"], { timeout: 20_000 });
+    await lab.exec(name, ["sh", "/usr/lib/clusterd/test/lab/chaos/make-whole"], { timeout: 60_000 });
     return undefined;
   }));
 }
