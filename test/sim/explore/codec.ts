@@ -9,7 +9,7 @@ import { hasLease, holds } from "../../../clusterd/core/lease.ts";
 import { NEVER, otherOf, SENT_REMEMBERED, type Claim, type Handover, type Holding, type Peer, type State } from "../../../clusterd/core/state.ts";
 import type { Pair, Side } from "./pair.ts";
 import { CONFIGS, OTHER_DIGEST, TICK } from "./setting.ts";
-import { both, flag, gone, list, mark, moment, nullable, oneOf, small, struct, type Field, type Mark, type Tape } from "./tape.ts";
+import { both, flag, gone, list, mark, moment, nullable, oneOf, small, struct, UNWRITTEN, type Field, type Mark, type Tape } from "./tape.ts";
 
 // Horizons, in ticks: longer than anything the core compares that moment with. ----------------------------------------
 
@@ -131,9 +131,9 @@ function peer(self: Index): Field<Peer> {
   const from = otherOf(self);
   const heard = nullable(mark(from));
   const rest = struct<Peer>({
-    boot: gone<string | null>(null), seq: gone(0), heardAt: moment(52 * TICK), aliveSince: lately, heardWall: gone(0), beat: nullable(HEARTBEATS[from]), hello: nullable(mark(from)), linkSeq: { write: () => {}, read: () => ({ private: 0, lan: 0, serial: 0 }) },
+    boot: gone<string | null>(null), seq: gone(0), heardAt: moment(52 * TICK), aliveSince: lately, heardWall: gone(0), beat: nullable(HEARTBEATS[from]), hello: nullable(mark(from)), linkSeq: { write: UNWRITTEN, read: () => ({ private: 0, lan: 0, serial: 0 }) },
     foreignAt: gone(NEVER), echoedAt: moment(27 * TICK), left: flag,
-    links: { write: () => {}, read: () => ({ private: NEVER, lan: NEVER, serial: NEVER }) },
+    links: { write: UNWRITTEN, read: () => ({ private: NEVER, lan: NEVER, serial: NEVER }) },
   });
   return {
     write: (tape, of) => {
@@ -159,15 +159,21 @@ const config = (self: Index): Field<CoreConfig> => {
   return { write: (tape, { digest }) => tape.put(digest === OTHER_DIGEST ? 1 : 0), read: (tape) => configs[tape.get() as Index] };
 };
 
-/** An echo of it would be neither news nor vote. */
-const isSpent = ({ peer: { echoedAt } }: State, sent: number, now: number): boolean => sent <= echoedAt && sent < now - 26 * TICK;
+/** Of its heartbeats that somebody may still echo, those of the newest boot. */
+const ofThisBoot = ({ marks }: Tape, self: Index): readonly Mark[] => marks[self].filter(({ boot }) => boot === marks[self].at(-1)?.boot);
+
+/** When it was sent; never, when it is too old to be remembered, or its echo would be neither news nor vote. */
+function sentAt({ sentAt: moments, seq: newest, peer: { echoedAt } }: State, seq: number, now: number): number {
+  const sent = seq > newest - SENT_REMEMBERED ? moments[seq % SENT_REMEMBERED] ?? NEVER : NEVER;
+  return sent <= echoedAt && sent < now - 26 * TICK ? NEVER : sent;
+}
 
 function stateField(self: Index): Field<State> {
   const newest = (tape: Tape): Mark => tape.marks[self].at(-1) as Mark;
   const rest = struct<State>({
-    config: config(self), awaited: gone<CoreConfig | null>(null), boot: { write: () => {}, read: (tape) => newest(tape).boot }, now: alone, wall: gone(0), startedAt: lately, wokeAt: lately,
-    stalls: gone<State["stalls"]>([]), seq: { write: () => {}, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
-    sentAt: sentMoments(self), write: { write: () => {}, read: (tape) => tape.write }, peer: peer(self),
+    config: config(self), awaited: gone<CoreConfig | null>(null), boot: { write: UNWRITTEN, read: (tape) => newest(tape).boot }, now: alone, wall: gone(0), startedAt: lately, wokeAt: lately,
+    stalls: gone<State["stalls"]>([]), seq: { write: UNWRITTEN, read: (tape) => newest(tape).seq }, nextBeatAt: lately,
+    sentAt: { write: UNWRITTEN, read: () => new Array<number>(SENT_REMEMBERED).fill(NEVER) }, write: { write: UNWRITTEN, read: (tape) => tape.write }, peer: peer(self),
     references: struct({ askedAt: lately, agreedAt: alone, startedAt: lately, answered: small }),
     fence: gone({ askedAt: NEVER, endedAt: NEVER, failedAt: NEVER, offAt: NEVER, said: "" }),
     witness: gone<State["witness"]>({ askedAt: NEVER, answeredAt: NEVER, said: null }),
@@ -180,29 +186,16 @@ function stateField(self: Index): Field<State> {
     write: (tape, of) => {
       tape.write = of.write;
       rest.write(tape, {
-        ...of, peer: { ...of.peer, heardAt: lastWordOf(of, tape.now) }, sentAt: of.sentAt.map((sent) => (isSpent(of, sent, tape.now) ? NEVER : sent)),
+        ...of, peer: { ...of.peer, heardAt: lastWordOf(of, tape.now) },
         holdings: [settled(of.holdings[0], tape.now), settled(of.holdings[1], tape.now)],
       });
+      for (const { seq } of ofThisBoot(tape, self)) alone.write(tape, sentAt(of, seq, tape.now));
     },
     read: (tape) => {
       tape.write = 100;
-      return rest.read(tape);
-    },
-  };
-}
-
-/** Only of heartbeats that somebody may still echo, and that are remembered at all. */
-function sentMoments(self: Index): Field<number[]> {
-  const ofThisBoot = ({ marks }: Tape): readonly Mark[] => marks[self].filter(({ boot }) => boot === marks[self].at(-1)?.boot);
-  return {
-    write: (tape, sent) => {
-      const newest = tape.marks[self].at(-1)?.seq ?? 0;
-      for (const { seq } of ofThisBoot(tape)) alone.write(tape, seq > newest - SENT_REMEMBERED ? (sent[seq % SENT_REMEMBERED] ?? NEVER) : NEVER);
-    },
-    read: (tape) => {
-      const sent = new Array<number>(SENT_REMEMBERED).fill(NEVER);
-      for (const { seq } of ofThisBoot(tape)) sent[seq % SENT_REMEMBERED] = alone.read(tape);
-      return sent;
+      const state = rest.read(tape);
+      for (const { seq } of ofThisBoot(tape, self)) state.sentAt[seq % SENT_REMEMBERED] = alone.read(tape);
+      return state;
     },
   };
 }

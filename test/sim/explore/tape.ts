@@ -46,8 +46,9 @@ export type Fields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
 export function struct<T extends object>(fields: Fields<T>): Field<T> {
   const keys = Object.keys(fields) as (keyof T)[];
+  const written = keys.filter((key) => fields[key].write !== UNWRITTEN);
   return {
-    write: (tape, value) => { for (const key of keys) fields[key].write(tape, value[key]); },
+    write: (tape, value) => { for (const key of written) fields[key].write(tape, value[key]); },
     read: (tape) => {
       const value = {} as T;
       for (const key of keys) value[key] = fields[key].read(tape);
@@ -56,8 +57,11 @@ export function struct<T extends object>(fields: Fields<T>): Field<T> {
   };
 }
 
+/** What is known without being written. */
+export const UNWRITTEN = (): void => {};
+
 /** Not remembered: it decides nothing. */
-export const gone = <T>(value: T): Field<T> => ({ write: () => {}, read: () => value });
+export const gone = <T>(value: T): Field<T> => ({ write: UNWRITTEN, read: () => value });
 
 export const flag: Field<boolean> = { write: (tape, value) => tape.put(value ? 1 : 0), read: (tape) => tape.get() === 1 };
 

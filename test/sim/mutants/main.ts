@@ -19,8 +19,12 @@ const HELP = `npm run sim -- mutants [--only NAME,NAME…] [--episodes N] [--sta
 const TOP = join(import.meta.dirname, "../../..");
 /** What knows the core by cases: asked about the mutants that neither episodes nor exploration have found. */
 const TESTS = ["test/clusterd/core", "test/scenarios"];
-/** A judge that takes longer than this hangs in its mutant: nothing else in it is unbounded. */
-const PATIENCE = 300_000;
+/** A process that has used so many seconds of a processor hangs in its mutant: nothing else in it is unbounded. By the kernel's count, so that a busy machine finds no bugs. */
+const PATIENCE = 300;
+
+/** What runs this with Node, ended by SIGXCPU when patience is over. */
+const patiently = (...args: readonly string[]): [string, string[]] =>
+  ["sh", ["-c", 'ulimit -c 0; ulimit -S -t "$0"; exec "$@"', String(PATIENCE), process.execPath, ...process.execArgv, ...args]];
 
 export interface Judged extends Omit<Verdict, "by"> {
   readonly name: string;
@@ -52,16 +56,16 @@ async function judge(top: string, mutant: Mutant, { episodes, states }: { episod
   writeFileSync(path, mutated(mutant, text));
   try {
     const verdict = await new Promise<Verdict | null>((resolve, reject) => {
-      execFile(process.execPath, [...process.execArgv, join(top, "test/sim/mutants/judge.ts"), String(episodes), String(states)], { timeout: PATIENCE, killSignal: "SIGKILL" },
+      execFile(...patiently(join(top, "test/sim/mutants/judge.ts"), String(episodes), String(states)),
         (error, stdout, stderr) => {
-          if (error?.killed === true) resolve(null);
+          if (error?.signal === "SIGXCPU") resolve(null);
           else if (error !== null) reject(new Error(`mutant ${mutant.name}: the judge itself failed: ${stderr.trim().split("\n").slice(0, 8).join("\n")}`));
           else resolve(JSON.parse(stdout) as Verdict);
         });
     });
     const failed = verdict?.by === null ? await failingTest(top) : null;
     if (failed !== null) return { name: mutant.name, by: "tests", after: 1, rule: failed, seconds: (performance.now() - began) / 1000 };
-    return { name: mutant.name, ...(verdict ?? { by: "no end", after: 0, rule: `a judge took more than ${PATIENCE / 1000} s` }), seconds: (performance.now() - began) / 1000 };
+    return { name: mutant.name, ...(verdict ?? { by: "no end", after: 0, rule: `a judge took more than ${PATIENCE} s of a processor` }), seconds: (performance.now() - began) / 1000 };
   } finally {
     writeFileSync(path, text);
   }
@@ -72,7 +76,7 @@ async function failingTest(top: string): Promise<string | null> {
   const files = TESTS.flatMap((folder) => readdirSync(join(top, folder)).filter((name) => name.endsWith(".test.ts")).map((name) => join(top, folder, name)));
   const { NODE_TEST_CONTEXT: _ours, ...env } = process.env;
   return new Promise((resolve) => {
-    execFile(process.execPath, [...process.execArgv, "--test", "--test-reporter=tap", ...files], { timeout: PATIENCE, killSignal: "SIGKILL", env, maxBuffer: 1 << 26 },
+    execFile(...patiently("--test", "--test-reporter=tap", ...files), { env, maxBuffer: 1 << 26 },
       (error, stdout) => { resolve(error === null ? null : /^not ok \d+ - (.*)$/m.exec(stdout)?.[1] ?? "the tests end early"); });
   });
 }
