@@ -7,8 +7,9 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { runEpisode, type EpisodeOptions, type EpisodeResult } from "./episode.ts";
-import { formatKeep, parseKeep, shrink } from "./shrink.ts";
+import { runEpisode } from "./episode.ts";
+import { isBroken, optionsOf, play, playSideBySide } from "./range.ts";
+import { parseKeep } from "./shrink.ts";
 import { LEFT_OUT } from "./world.ts";
 
 /** What else `npm run sim` can be asked for, by its first word. */
@@ -19,22 +20,20 @@ const COMMANDS: Readonly<Record<string, () => Promise<(args: readonly string[]) 
 const command = COMMANDS[process.argv[2] ?? ""];
 if (command !== undefined) process.exit(await (await command())(process.argv.slice(3)));
 
-const HELP = `npm run sim -- [--seeds N] [--from S] [--inside] [--ledger FILE] [--json]
+const HELP = `npm run sim -- [--seeds N] [--from S] [--inside] [--jobs N] [--ledger FILE] [--json]
 npm run sim -- --seed S [--keep 1,4x0.25]
 npm run sim -- explore --help | mutants --help
 
   --seeds N     how many episodes (default 1000), from seed S on (--from, default 1)
   --inside      only faults that two nodes promise to survive; otherwise every eighth seed has others too
+  --jobs N      in so many threads side by side (default 1); episodes_per_s is by the processor second, of one core
   --seed S      plays one seed and prints its story
   --keep LIST   only these of the seed's faults, each for this share of its duration
   --ledger FILE appends one line of JSON: commit, seeds, episodes, violations, outside_model, trace hash
   --json        the result as one object, after one line for each broken seed`;
 
-const options = { seeds: { type: "string", default: "1000" }, from: { type: "string", default: "1" }, seed: { type: "string" }, keep: { type: "string" },
+const options = { seeds: { type: "string", default: "1000" }, from: { type: "string", default: "1" }, jobs: { type: "string", default: "1" }, seed: { type: "string" }, keep: { type: "string" },
   inside: { type: "boolean", default: false }, ledger: { type: "string" }, json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } } as const;
-
-const optionsOf = (seed: number, inside: boolean): EpisodeOptions => ({ outside: !inside && seed % 8 === 0 });
-const isBroken = ({ violations }: EpisodeResult): boolean => violations.some(({ outside }) => outside === null);
 
 function fail(message: string): never {
   console.error(`sim: ${message}`);
@@ -56,42 +55,29 @@ function replay(seed: number, keepText: string | undefined, inside: boolean): vo
   process.exitCode = isBroken(result) ? 1 : 0;
 }
 
-function report(result: EpisodeResult, inside: boolean, json: boolean, first: boolean): void {
-  const { seed, violations: [violation] } = result;
-  if (json) return console.log(JSON.stringify({ seed, broken: violation }));
-  console.log(`seed ${seed} breaks ${violation?.rule}: ${violation?.detail}`);
-  if (!first) return;
-  const { keep, result: shortest } = shrink(result, optionsOf(seed, inside));
-  console.log(shortest.story.join("\n"));
-  console.log(`again: npm run sim -- --seed ${seed} --keep ${formatKeep(keep)}${inside ? " --inside" : ""}`);
+interface Way {
+  readonly inside: boolean;
+  readonly json: boolean;
+  readonly ledger: string | undefined;
+  readonly jobs: number;
 }
 
-function simulate(from: number, count: number, { inside, json, ledger }: { inside: boolean; json: boolean; ledger: string | undefined }): void {
-  const began = performance.now();
-  let [broken, outside, hash, changes, unknowing, left] = [0, 0, 0, 0, 0, 0];
-  const takeovers: number[] = [];
-  for (let seed = from; seed < from + count; seed += 1) {
-    const result = runEpisode(seed, optionsOf(seed, inside));
-    hash = (Math.imul(hash, 31) + result.hash) >>> 0;
-    changes += result.changes;
-    unknowing += result.unknowing;
-    takeovers.push(...result.takeovers);
-    if (result.outside !== null) left += 1;
-    if (isBroken(result)) report(result, inside, json, (broken += 1) === 1);
-    else if (result.violations.length > 0) outside += 1;
-    if ((seed - from) % 100 === 99 && process.stderr.isTTY) process.stderr.write(`\r${seed - from + 1} of ${count} `);
-  }
-  const perSecond = Number(((count / (performance.now() - began)) * 1000).toFixed(1));
+async function simulate(from: number, count: number, { inside, json, ledger, jobs }: Way): Promise<void> {
+  const used = process.cpuUsage();
+  const range = { from, count, inside, json };
+  const { broken, outside, left, hash, changes, unknowing, takeovers } = jobs === 1 ? play(range) : await playSideBySide(range, Math.min(jobs, count));
+  const { user, system } = process.cpuUsage(used);
+  const perSecond = Number(((count / (user + system)) * 1e6).toFixed(1));
   const result = { episodes: count, violations: broken, outside_model: outside, episodes_per_s: perSecond, trace_hash: hash.toString(16).padStart(8, "0") };
   if (ledger !== undefined) appendFileSync(ledger, `${JSON.stringify({ commit: commit(), from, to: from + count - 1, inside, ...result })}\n`);
   process.exitCode = broken > 0 ? 1 : 0;
   if (json) return console.log(JSON.stringify(result));
-  takeovers.sort((a, b) => a - b);
-  const median = takeovers[takeovers.length >> 1];
-  console.log(`${count} episodes of 240 s (${(count / 24).toFixed(0)} fault-years), seeds ${from} to ${from + count - 1}: ${broken} broke a rule; ${perSecond} a second; trace ${result.trace_hash}`);
+  const sorted = takeovers.toSorted((a, b) => a - b);
+  const median = sorted[sorted.length >> 1];
+  console.log(`${count} episodes of 240 s (${(count / 24).toFixed(0)} fault-years), seeds ${from} to ${from + count - 1}: ${broken} broke a rule; ${perSecond} a second of one core; trace ${result.trace_hash}`);
   console.log(`${left} of them left the promised assumptions, and ${outside} of these broke a rule then (not counted above)`);
   console.log(`${changes} changes of owner; ${unknowing} by a node that could not know of a newer epoch (I7, which needs a witness)`);
-  if (median !== undefined) console.log(`${takeovers.length} takeovers from a dead peer in calm weather, default timing: median ${median.toFixed(0)} ms, longest ${takeovers.at(-1)?.toFixed(0)} ms`);
+  if (median !== undefined) console.log(`${sorted.length} takeovers from a dead peer in calm weather, default timing: median ${median.toFixed(0)} ms, longest ${sorted.at(-1)?.toFixed(0)} ms`);
   console.log(`left out of the model:\n${LEFT_OUT.map((each) => `  ${each}`).join("\n")}`);
 }
 
@@ -104,16 +90,17 @@ function commit(): string {
   }
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({ options });
   if (values.help) return console.log(HELP);
   if (values.seed !== undefined) return replay(wholeNumber(values.seed, "--seed"), values.keep, values.inside);
   if (values.keep !== undefined) fail("--keep needs --seed");
-  simulate(wholeNumber(values.from, "--from"), wholeNumber(values.seeds, "--seeds"), { inside: values.inside, json: values.json, ledger: values.ledger });
+  const { inside, json, ledger } = values;
+  await simulate(wholeNumber(values.from, "--from"), wholeNumber(values.seeds, "--seeds"), { inside, json, ledger, jobs: wholeNumber(values.jobs, "--jobs") });
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
   if (!String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS")) throw error;
   fail(`${(error as Error).message}; see --help`);

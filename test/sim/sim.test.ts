@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runEpisode, type EpisodeResult } from "./episode.ts";
+import { play, playSideBySide } from "./range.ts";
 import { parseKeep, shrink } from "./shrink.ts";
 
 const inside = ({ violations }: EpisodeResult): unknown[] => violations.filter(({ outside }) => outside === null);
@@ -32,6 +33,11 @@ test("with fences, frozen machines and reference hosts on both sides of a partit
   // But I8: a clock that stood still cannot have counted its own lease.
   for (let seed = 8; seed <= 1200; seed += 8)
     assert.deepEqual(runEpisode(seed, { outside: true, changes: { fence: 45_000 } }).violations.filter(({ rule, outside }) => outside === null && rule !== "I8"), [], `seed ${seed} with fences`);
+});
+
+test("threads side by side come to the tally of one", async () => {
+  const range = { from: 5, count: 13, inside: false, json: true };
+  assert.deepEqual(await playSideBySide(range, 3), play(range));
 });
 
 test("telling the story changes nothing", () => {
