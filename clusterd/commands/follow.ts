@@ -9,13 +9,14 @@ import type { ControlAnswer, NodeStatus } from "../status/control.ts";
 import { followDaemon } from "../status/control-client.ts";
 import { drawPage, untilStopped } from "../status/screen.ts";
 import { historyText, statusText } from "../status/text.ts";
+import { verdict } from "../status/verdict.ts";
 import { colourWanted } from "./colour.ts";
 import { outcome } from "./command.ts";
 import type { Given, Outcome } from "./command.ts";
 import { look } from "./look.ts";
 import type { NodeView } from "./look.ts";
 
-export const statusData = (views: readonly NodeView[]): Readonly<Record<string, unknown>> => ({ self: views[0]?.node, nodes: views.map((view) => ("status" in view ? view.status : view)) });
+export const statusData = (views: readonly NodeView[]): Readonly<Record<string, unknown>> => ({ self: views[0]?.node, verdict: verdict(views), nodes: views.map((view) => ("status" in view ? view.status : view)) });
 
 const PEER_EVERY: Duration = 2000;
 const AGAIN: Duration = 1000;

@@ -9,6 +9,7 @@ import { preflightText } from "../preflight/text.ts";
 import { outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { colourWanted } from "./colour.ts";
+import { lookHere, seen } from "./look.ts";
 
 /** The other node looks at its own disks and pings, too. */
 const PATIENCE = 20_000;
@@ -18,7 +19,9 @@ async function check(given: Given): Promise<Outcome> {
   if (!loaded.ok) return outcome("usage", `the configuration has problems, so nothing else can be judged:\n${loaded.problems.map(formatProblem).join("\n")}`);
   const { config } = loaded;
   const { askPeer } = await import("../status/peer.ts");
-  const [own, said] = await Promise.all([gatherFacts(config), given.flag("local") ? null : askPeer(config, ["facts"], { timeout: PATIENCE })]);
+  // Where the other node's address is held here, this node would answer for it.
+  const status = given.flag("local") ? null : seen(await lookHere(config.nodes[config.self].name));
+  const [own, said] = await Promise.all([gatherFacts(config), given.flag("local") ? null : askPeer(config, ["facts"], { timeout: PATIENCE, status })]);
   const peer = said?.reached === true && said.answer.ok ? said.answer.facts ?? null : null;
   const name = otherNode(config).name;
   const why = said === null || peer !== null ? [] : [{

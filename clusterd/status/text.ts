@@ -7,12 +7,15 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { formatDuration } from "../base/time.ts";
 import type { Duration, WallTime } from "../base/time.ts";
 import { ROLES } from "../core/model.ts";
-import type { IdentitySummary, Index, Role } from "../core/model.ts";
+import type { IdentitySummary, Index } from "../core/model.ts";
 import type { NodeView } from "../commands/look.ts";
 import { maintenanceText } from "../maintenance.ts";
 import type { NodeStatus } from "./control.ts";
 import { painter, table } from "./table.ts";
 import type { Paint } from "./table.ts";
+import { HOLDING } from "./troubles.ts";
+import { verdict } from "./verdict.ts";
+import type { State, Verdict } from "./verdict.ts";
 
 export interface TextOptions {
   readonly now: WallTime;
@@ -21,19 +24,23 @@ export interface TextOptions {
   readonly zone: string | undefined;
 }
 
-/** Roles in which the identity may be up on a node. */
-export const HOLDING: readonly Role[] = ["raising", "owner", "freezing", "releasing"];
-
 export function statusText(views: readonly NodeView[], options: TextOptions): string {
   const paint = painter(options.colour);
   const known = views.flatMap((view) => ("status" in view ? [view.status] : []));
   const [first] = known;
-  const parts = first === undefined ? [] : [
+  const said = verdict(views);
+  const parts = first === undefined || said === null ? [] : [
     `${paint("bold", `cluster ${first.cluster}`)}, ${first.profile} profile, ${clock(options.now, options.zone)}`,
+    judged(said, paint),
     owners(known, first, options, paint),
   ];
   return [...parts, ...views.map((view) => ("status" in view ? nodeText(view.status, options, paint) : paint("red", `${view.node}: not reachable`) + `\n  ${view.unreachable}`)), ...jobsText(known, options, paint)].join("\n\n");
 }
+
+const STATE_STYLE = { "NOT SERVED": "red", "NOT REDUNDANT": "red", SERVED: "yellow", "ALL WELL": "green" } as const satisfies Record<State, Parameters<Paint>[0]>;
+
+const judged = ({ state, says, next }: Verdict, paint: Paint): string =>
+  [`${paint(STATE_STYLE[state], state)}: ${clean(says)}`, ...(next === null ? [] : [`  now: ${clean(next)}`])].join("\n");
 
 // ---- who holds what ----------------------------------------------------------------------------------------------
 

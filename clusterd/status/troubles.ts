@@ -5,8 +5,11 @@
 import type { Duration } from "../base/time.ts";
 import { formatDuration } from "../base/time.ts";
 import { maintenanceText } from "../maintenance.ts";
+import type { Index, Role } from "../core/model.ts";
 import type { NodeStatus } from "./control.ts";
-import { HOLDING } from "./text.ts";
+
+/** Roles in which the identity may be up on a node. */
+export const HOLDING: readonly Role[] = ["raising", "owner", "freezing", "releasing"];
 
 export interface Trouble {
   readonly key: string;
@@ -37,6 +40,31 @@ export function troublesOf({ node, nodes, core, configuration, jobs, maintenance
     ]),
   ];
 }
+
+export interface Unserved { readonly text: string; readonly next: string }
+
+/** Why clients are not served, or by two. */
+export const unserved = (known: readonly NodeStatus[]): readonly Unserved[] => [
+  ...([0, 1] as const).flatMap((identity) => held(known, identity)),
+  ...known.flatMap((status) => failingServices(status).map(({ text }) => ({ text, next: "`clusterd history` says what was tried; repair it there, or move it: `clusterd switchover`" }))),
+];
+
+function held(known: readonly NodeStatus[], identity: Index): readonly Unserved[] {
+  const name = known[0]?.nodes[identity] ?? "";
+  const holders = known.filter(({ core }) => HOLDING.includes(core.identities[identity].role));
+  if (holders.length > 1) return [{ text: `${name} is held by both nodes`, next: "`clusterd stop` on the one that should not have it, and `clusterd support-bundle` on both: this must not happen" }];
+  if (holders.some(({ core }) => core.identities[identity].services === "failed"))
+    return [{ text: `services of ${name} failed to start on ${holders[0]?.node}`, next: `\`clusterd history\` there says why; start them by hand once that is repaired, or \`clusterd switchover ${name}\`` }];
+  if (holders.length === 1 || known.length === 1 && recorded(known[0] as NodeStatus, identity)) return [];
+  const waitsFor = known.map(({ core }) => core.identities[identity].waitsFor).find((what) => what !== null);
+  return [{ text: `nobody holds ${name}`, next: waitsFor == null ? "it should be over in seconds; `clusterd history` says what goes on" : `it waits for ${waitsFor}` }];
+}
+
+/** Without the other node's own word: it is the owner as far as we know, and we hear it. */
+const recorded = ({ core }: NodeStatus, identity: Index): boolean => {
+  const { owner } = core.identities[identity];
+  return owner !== null && owner !== core.self && core.peer.state !== "silent";
+};
 
 /** Services whose checks say that clients are not served as they should be. */
 export const failingServices = ({ node, checks = [] }: NodeStatus): readonly Trouble[] =>

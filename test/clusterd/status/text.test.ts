@@ -8,8 +8,10 @@ const line = (text: string, start: string): string => text.split("\n").find((one
 
 test("a healthy pair: who holds what, since when and why, with nothing red", () => {
   const text = statusText([{ node: "serv1", status: status(0) }, { node: "serv2", status: status(1) }], options);
-  assert.deepEqual(text.split("\n").slice(0, 5), [
+  assert.deepEqual(text.split("\n").slice(0, 7), [
     "cluster sample, balanced profile, 2026-11-21 04:00:00",
+    "",
+    "ALL WELL: both are at home, each has the other's files, and the next fault is survived",
     "",
     "IDENTITY  HELD BY  SINCE                            BECAUSE",
     "serv1     serv1    2026-11-21 03:50:00, 10 min ago  both nodes hear each other: the identity goes home",
