@@ -30,8 +30,9 @@ import { Teller } from "./notify/teller.ts";
 import { Postponed } from "./postponed.ts";
 import { serveRequest } from "./requests.ts";
 import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart, tryNext } from "./restart.ts";
+import { follow, runsHere } from "./services/follow.ts";
 import { createServices } from "./services/services.ts";
-import { Settings, sameArbiter } from "./settings.ts";
+import { Settings, homeMoved, sameArbiter } from "./settings.ts";
 import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
 import { serveControl, type ControlServer } from "./status/socket-server.ts";
 import { createFence, type Fence } from "./takeover/fence.ts";
@@ -243,14 +244,25 @@ export class Daemon {
       return { ok: false, text: `the old configuration stays in force: ${refusal}` };
     }
     const config = this.#config;
-    this.#services.use(config);
-    this.#checks?.use(config);
     this.#teller.use(config);
+    // What is started or stopped meanwhile is not asked how it is.
+    void this.#followServices(config).then(() => this.#checks?.use(this.#config));
     this.#driver?.reconfigure(coreConfigOf(config));
     const waits = this.#driver?.state.awaited == null ? "" : "; until the other node has it too, the more cautious of old and new times count";
     this.#log.info("configuration.loaded", { digest: config.digest });
     this.#news();
     return { ok: true, text: `configuration ${config.digest} is in force${waits}` };
+  }
+
+  /** By the state before the configuration: what has had no services until now is known by that. */
+  async #followServices(config: Config): Promise<void> {
+    const driver = this.#driver;
+    const here = driver === null ? [] : ([0, 1] as const).filter((identity) => runsHere(driver.state, identity));
+    await follow({
+      addresses: (next) => this.#network.use(next), services: this.#services, state: () => (driver as Driver).state,
+      stand: (identity, ok, detail) => driver?.happened({ kind: "services-started", identity, ok, detail }),
+      tell: (level, event, identity, because) => this.#tell({ kind: "tell", level, event, identity, because }),
+    }, config, here);
   }
 
   /** For an upgrade: becomes the next daemon without letting go. What is held stays up until its lease ends, unless that one goes on before. */
@@ -260,8 +272,12 @@ export class Daemon {
     // The peer may count on the old reference hosts until it has heard that ours are others.
     if (!sameArbiter(loaded.config, this.#config) && !inContact(driver.state))
       return { ok: false, text: "the reference hosts or the witness have changed, and the other node cannot be told: not while it is unreachable" };
+    const moved = homeMoved(this.#config, loaded.config);
+    if (moved !== null) return { ok: false, text: moved };
     const unfit = await tryNext();
     if (unfit !== null) return { ok: false, text: `the next daemon could not start: ${unfit}` };
+    // The next one takes what it finds for what its files say.
+    await this.#followServices(loaded.config);
     await beUrgent();
     await leaseRenewed(() => driver.state);
     const refusal = leaveForRestart(driver.state);

@@ -30,11 +30,13 @@ export interface Files {
 
 export interface Findings { readonly problems: Problem[]; readonly warnings: Problem[] }
 
+const HOW_TO_BEGIN = "`clusterd pair HOST` writes it on both nodes; by hand, begin with a copy of the samples (cluster.d/ of the release, or /usr/lib/clusterd/cluster.d).";
+
 /** Null when there is no cluster.conf to begin with; the findings say why. */
 export function readFiles(etc: string, { problems, warnings }: Findings): Files | null {
   const doubt = distrustFolder(etc);
-  if (doubt !== null) problems.push(problem(etc, null, doubt.message, doubt.hint ?? (doubt.message === "is not a folder" ? "Name the folder that holds cluster.conf." : "`clusterd pair HOST` writes it on both nodes; by hand, begin with a copy of the samples (cluster.d/ of the release, or /usr/lib/clusterd/cluster.d).")));
-  const text = doubt !== null && doubt.hint === null ? null : readOne(etc, "cluster.conf", "It names the pair and its two nodes; the samples show one.", problems);
+  if (doubt !== null) problems.push(problem(etc, null, doubt.message, doubt.hint ?? (doubt.message === "is not a folder" ? "Name the folder that holds cluster.conf." : HOW_TO_BEGIN)));
+  const text = doubt !== null && doubt.hint === null ? null : readOne(etc, "cluster.conf", `It names the pair and its two nodes, and belongs into ${etc}: ${HOW_TO_BEGIN}`, problems);
   if (text === null) return null;
   const { cluster, timing } = readSections(text, "cluster.conf", FILES.cluster, ["timing"], problems);
   const names = [...new Set(cluster.values.nodes)].slice(0, 2);

@@ -78,13 +78,16 @@ function packageSteps({ packages }: Setting, at: Side): readonly Step[] {
   return [{ at, what: `apt-get install ${missing.join(" ")}`, done: null, act: job(at, `${install} || { apt-get update -q && ${install}; }`) }];
 }
 
+/** Standard input as a new file; half of one, on a full disk, does not stay. */
+const instead = (file: string): string => `cat >${file} || { rm -f ${file}; exit 1; }`;
+
 function writeStep({ stamp }: Setting, { at, path, text, replaces }: Write): Step {
   const [file, copy] = [quote(`/etc/cluster.d/${path}`), quote(`${keptIn(stamp)}/cluster.d/${path}`)];
   const keep = replaces ? `(umask 077; mkdir -p "$(dirname ${copy})"); cp -p ${file} ${copy}; ` : "";
   const note = `(umask 077; mkdir -p ${RECORD}); grep -qxF ${quote(path)} ${RECORD}/wrote 2>/dev/null || echo ${quote(path)} >>${RECORD}/wrote`;
   return {
     at, what: `${replaces ? "replace" : "write"} /etc/cluster.d/${path}${replaces ? ` (the old one is kept in ${keptIn(stamp)})` : ""}`, done: null,
-    act: job(at, `set -e; umask 022; mkdir -p "$(dirname ${file})"; ${keep}cat >${file}.new-$$; mv ${file}.new-$$ ${file}; ${note}`, text),
+    act: job(at, `set -e; umask 022; mkdir -p "$(dirname ${file})"; ${keep}${instead(`${file}.new-$$`)}; mv ${file}.new-$$ ${file}; ${note}`, text),
   };
 }
 
@@ -103,7 +106,7 @@ function programSteps({ source, release, replace }: Setting): readonly Step[] {
     { at: 0, what: "clusterd install", done: job(0, `${INSTALLED} && ${here} install --dry-run --json | ${NOTHING}`), act: job(0, `${here} install`) },
     {
       at: 1, what: `copy the program (${release.length} files) to ${UNPACKED}`, done: job(1, same, sums),
-      act: job(1, `set -e; umask 077; rm -rf ${UNPACKED}; mkdir -p ${UNPACKED}; tar -xpf - -C ${UNPACKED} --no-same-owner`, { at: 0, script: `tar -cf - -C ${quote(source)} --owner=0 --group=0 -T -`, input: release.map(({ path }) => `${path}\n`).join("") }),
+      act: job(1, `set -e; umask 077; rm -rf ${UNPACKED}; mkdir -p ${UNPACKED}; tar -xpf - -C ${UNPACKED} --no-same-owner || { rm -rf ${UNPACKED}; exit 1; }`, { at: 0, script: `tar -cf - -C ${quote(source)} --owner=0 --group=0 -T -`, input: release.map(({ path }) => `${path}\n`).join("") }),
     },
     {
       at: 1, what: "clusterd install, with the keys of the first node",
@@ -148,7 +151,7 @@ function bootSteps({ machines, config }: Setting, at: Side): readonly Step[] {
 }
 
 /** The mode stays, a link is followed. */
-export const rewriting = (file: string): string => `set -e; f=$(readlink -f ${quote(file)}); cp -p "$f" "$f.new-$$"; cat >"$f.new-$$"; mv "$f.new-$$" "$f"`;
+export const rewriting = (file: string): string => `set -e; f=$(readlink -f ${quote(file)}); cp -p "$f" "$f.new-$$"; ${instead('"$f.new-$$"')}; mv "$f.new-$$" "$f"`;
 
 const unitOf = (action: Action | null): string | null => (action?.kind === "systemd" ? action.unit : action?.kind === "init" ? action.script.replace(/^.*\//, "") : null);
 

@@ -34,6 +34,11 @@ export interface ServicesOutcome {
   readonly each: readonly ServiceOutcome[];
 }
 
+export interface Followed {
+  readonly stopped: ServicesOutcome | null;
+  readonly started: ServicesOutcome | null;
+}
+
 export type ServicesConfig = Pick<Config, "services" | "nodes">;
 
 /** None of these rejects; what fails is in the outcome. */
@@ -46,6 +51,9 @@ export interface Services {
   check(identity: Index): Promise<ServicesOutcome>;
   /** From now on by this configuration. What runs or waits keeps its place: a stop still cancels a start from before. */
   use(config: ServicesConfig): void;
+  /** Of an identity whose services are started: what the configuration in use has no more is stopped as it was started, what it has more is
+   *  started. A service whose unit, script or start command is another counts as both. Null: there is nothing to do. */
+  follow(identity: Index): Promise<Followed | null>;
 }
 
 /** Where things are; tests have their own. */
@@ -67,14 +75,13 @@ const PLACES: ServicePlaces = {
 const CHECK_TIMEOUT: Duration = 10_000;
 const DONE: Record<ServiceVerb, string> = { start: "started", stop: "stopped", check: "running" };
 
-type Waiting = { last: Promise<unknown>; readonly starts: Set<AbortController> };
+/** `started`: what an identity's stop has to end, whatever the configuration says by then; what a daemon before this one started was in the files that this one began with. */
+type Waiting = { last: Promise<unknown>; readonly starts: Set<AbortController>; started: readonly ServiceConfig[] };
 
 export function createServices(initial: ServicesConfig, log: Log, places: ServicePlaces = PLACES): Services {
   let config = initial;
-  const waiting: readonly [Waiting, Waiting] = [newQueue(), newQueue()];
-  const of = (identity: Index): readonly ServiceConfig[] => config.services
-    .filter(({ home }) => home === identity)
-    .toSorted((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  const of = (identity: Index): readonly ServiceConfig[] => inOrder(config.services.filter(({ home }) => home === identity));
+  const waiting: readonly [Waiting, Waiting] = [newQueue(of(0)), newQueue(of(1))];
 
   async function each(verb: ServiceVerb, identity: Index, services: readonly ServiceConfig[], signal?: AbortSignal): Promise<ServicesOutcome> {
     const outcomes: ServiceOutcome[] = [];
@@ -158,7 +165,11 @@ export function createServices(initial: ServicesConfig, log: Log, places: Servic
   }
 
   return {
-    start: (identity) => cancellable(identity, (signal) => each("start", identity, of(identity), signal)),
+    start: (identity) => cancellable(identity, (signal) => {
+      const all = of(identity);
+      waiting[identity].started = [...gone(waiting[identity].started, all), ...all];
+      return each("start", identity, all, signal);
+    }),
     restart: (identity, name) => cancellable(identity, async (signal) => {
       const services = of(identity).filter((service) => service.name === name);
       // What cannot be stopped may be what has to be replaced: its start is tried all the same.
@@ -167,14 +178,44 @@ export function createServices(initial: ServicesConfig, log: Log, places: Servic
     }),
     stop: (identity) => {
       for (const start of waiting[identity].starts) start.abort();
-      return queue(identity, () => each("stop", identity, of(identity).toReversed()));
+      return queue(identity, async () => {
+        const all = of(identity);
+        const outcome = await each("stop", identity, inOrder([...gone(waiting[identity].started, all), ...all]).toReversed());
+        waiting[identity].started = all;
+        return outcome;
+      });
+    },
+    follow: async (identity) => {
+      let followed: Followed | null = null;
+      await cancellable(identity, async (signal) => {
+        const [before, now] = [waiting[identity].started, of(identity)];
+        const [leaving, coming] = [gone(before, now).toReversed(), gone(now, before)];
+        if (signal.aborted || leaving.length + coming.length === 0) return NOTHING;
+        // What does not stop is tried again when the identity leaves.
+        waiting[identity].started = [...leaving, ...now];
+        const stopped = leaving.length === 0 ? null : await each("stop", identity, leaving);
+        const stays = leaving.filter(({ name }) => stopped?.each.some(({ service, ok }) => service === name && !ok));
+        waiting[identity].started = [...stays, ...now];
+        followed = { stopped, started: coming.length === 0 ? null : await each("start", identity, coming, signal) };
+        return NOTHING;
+      });
+      return followed;
     },
     check: (identity) => each("check", identity, of(identity)),
     use: (next) => { config = next; },
   };
 }
 
-const newQueue = (): Waiting => ({ last: Promise.resolve(), starts: new Set() });
+const NOTHING: ServicesOutcome = { ok: true, detail: "", each: [] };
+const newQueue = (started: readonly ServiceConfig[]): Waiting => ({ last: Promise.resolve(), starts: new Set(), started });
+const inOrder = (services: readonly ServiceConfig[]): readonly ServiceConfig[] => services.toSorted((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+
+/** Those of `some` that run something which none of the others does under the same name. */
+const gone = (some: readonly ServiceConfig[], others: readonly ServiceConfig[]): readonly ServiceConfig[] =>
+  some.filter(({ name, action }) => action !== null && !others.some((other) => other.name === name && whatRuns(other.action) === whatRuns(action)));
+
+/** Another stop or check command makes it no other program. */
+const whatRuns = (action: ServiceConfig["action"]): string => JSON.stringify(action?.kind === "command" ? action.start : action);
 
 function summary(verb: ServiceVerb, each: readonly ServiceOutcome[]): ServicesOutcome {
   const failed = each.filter(({ ok }) => !ok);

@@ -13,11 +13,12 @@ import { areExchanged, exchange, markExchanged, mayExchange, readRoles, type Rol
 import { createCarrierWatch } from "./carrier.ts";
 import { createDeadMan } from "./dead-man.ts";
 import { createKernelLease } from "./kernel-lease.ts";
-import { heartbeatIfcfg, planNics } from "./nic-plan.ts";
+import { heartbeatIfcfg, planNics, type NicPlan } from "./nic-plan.ts";
 import { difference } from "./nic-state.ts";
 import { atRest, bringDown, bringUp, putRight } from "./place.ts";
 import type { NetworkLog, Place, Tools } from "./place.ts";
-import { prepare } from "./prepare.ts";
+import { prepare, readScripts } from "./prepare.ts";
+import { writeIfcfg } from "./scripts.ts";
 import type { LanEye, NetworkOutcome, Takeover, TakeoverEvents } from "./takeover.ts";
 import { startWaitingIp } from "./waiting-ip.ts";
 
@@ -26,6 +27,8 @@ export interface Network extends Takeover {
   guards(): NodeStatus["guards"];
   /** The main and the redundant NIC have changed their roles, in words; null = they have not. */
   exchanged(): string | null;
+  /** Addresses of services that came or went: on what is raised they do so at once. Null: done, or nothing to do; else what went wrong. */
+  use(config: Config): Promise<string | null>;
   /** Ends every helper but the guards: what is held stays up until its lease ends, for the next daemon to go on with. */
   leave(): void;
 }
@@ -41,6 +44,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   const mayGoOn = config.cluster.mainFailure === "redundant";
   let exchanged = mayGoOn && areExchanged();
   const plans = planNics(config, exchanged);
+  let current = config;
   const places: readonly [Place, Place] = [atRest(plans[0]), atRest(plans[1])];
   const carrier = new Map<string, boolean>();
   const busy = new Set<string>();
@@ -109,7 +113,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   }
 
   async function makeReady(): Promise<void> {
-    others = await readRoles(planNics(config, !exchanged), (text) => { log.warn(text); });
+    others = await readRoles(planNics(current, !exchanged), (text) => { log.warn(text); });
     if (others !== null) log.info(`${places[1].plan.nic} can take the identity of ${config.nodes[config.self].name} should ${places[0].plan.nic} fail`);
   }
 
@@ -152,6 +156,14 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     return result;
   }
 
+  async function changePlan(place: Place, plan: NicPlan): Promise<string | null> {
+    const problem = writeIfcfg(plan.nic, plan.ifcfg);
+    if (problem !== null) return problem;
+    place.plan = plan;
+    await readScripts(place, (text) => { if (text !== null) log.warn(text); });
+    return place.raised ? putRight(tools, place, "its addresses are others now") : null;
+  }
+
   async function startGuards(note: (problem: string | null) => void): Promise<void> {
     const dead = await deadman.start();
     note(dead === null ? null : `no identity can be raised without the dead-man: ${dead}`);
@@ -192,6 +204,13 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     announce: (identity) => {
       const { raised, plan } = placeOf(identity);
       if (raised) eye.announce(plan.nic, plan.mac, plan.addresses);
+    },
+    use: async (next) => {
+      current = next;
+      const changed = ([0, 1] as const).filter((at) => planNics(next, exchanged)[at].ifcfg !== places[at].plan.ifcfg);
+      const done = await Promise.all(changed.map((at) => alone(places[at], () => changePlan(places[at], planNics(next, exchanged)[at]))));
+      if (mayGoOn && changed.length > 0) await makeReady();
+      return done.flatMap((each) => each.ok ? [] : [each.reason])[0] ?? null;
     },
     leave: () => {
       watch.close();

@@ -1,7 +1,7 @@
 // What a reload may change while the daemon runs, and what would only seem to be in force.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -41,3 +41,14 @@ for (const [key, value] of [["port", "695"], ["main_failure", "redundant"], ["ke
     assert.match(now.reload() ?? "in force", /needs `clusterd restart`/);
     assert.equal(now.config, before);
   });
+
+test("a service or mirror job that changes its home is refused while clusterd runs, with the way to do it", () => {
+  const now = settings();
+  const before = now.config;
+  renameSync(join(etc, "serv1/www.conf"), join(etc, "serv2/www.conf"));
+  const said = now.reload() ?? "in force";
+  renameSync(join(etc, "serv2/www.conf"), join(etc, "serv1/www.conf"));
+  assert.match(said, /^www would move from serv1\/ to serv2\/ while clusterd runs: take it out of serv1\/ and `clusterd reload` on both nodes/);
+  assert.equal(now.config, before);
+  assert.equal(now.reload(), null);
+});

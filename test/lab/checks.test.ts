@@ -29,7 +29,7 @@ async function servedBy(): Promise<string | null> {
 const BREAK = "echo 'no such directive' >>/etc/lighttpd/lighttpd.conf; pkill -KILL -x lighttpd";
 const REPAIR = "sed -i '/no such directive/d' /etc/lighttpd/lighttpd.conf";
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(async () => {
     await lab.up({ configuration: changedSample(lab, { "cluster.conf": { main_failure: "redundant" }, "serv1/www.conf": {
       check: "http 80/ status 200 expect sample", check_interval: "1s", check_timeout: "1s", check_rise: "1", check_fall: "2", restarts: "2 within 10m",

@@ -19,7 +19,7 @@ const inSync = async (): Promise<boolean> => {
   return serv1[0]?.peerInSync === true && serv2[1]?.peerInSync === true;
 };
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(async () => {
     await lab.up({ configuration: changedSample(lab, { "cluster.conf": { failback: "auto", failback_delay: "4s" } }) });
     await goHome(lab);

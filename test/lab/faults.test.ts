@@ -10,7 +10,7 @@ import { needsLab } from "./needs-lab.ts";
 
 const lab = new Lab(`faults-${process.pid}`);
 
-if (needsLab(test)) {
+if (await needsLab(test, { alone: true })) {
   // A pair that one fault has left in disorder must not fail the others too.
   let atHome = false;
   beforeEach(async () => {

@@ -26,7 +26,7 @@ async function backHome(): Promise<void> {
   await until("failback", 30_000, async () => { await lab.exec("serv2", ["clusterd", "failback", "serv1"], { reject: false, timeout: 20_000 }); return home(); });
 }
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(async () => {
     const fence = { FENCE_AGENT: "/usr/lib/clusterd/test/lab/fence/agent", FENCE_TIMEOUT: "4s" };
     const configuration = changedSample(lab, { "serv1.conf": fence, "serv2.conf": fence });

@@ -25,7 +25,7 @@ async function raise(node: string, nic: string): Promise<void> {
 const release = (node: string, nic: string): Promise<string> => lab.exec(node, ["ip", "link", "set", nic, "down"]);
 const answers = (): Promise<boolean> => lab.client(["ping", "-c", "1", "-W", "1", ADDRESS]).then(() => true, () => false);
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(() => lab.up({ daemon: false }));
   after(() => lab.down());
 

@@ -26,6 +26,9 @@ const LABS = process.env["CLUSTERD_LAB"] ?? "/var/tmp/clusterd-lab";
 /** Of the project, what the nodes see read-only as /usr/lib/clusterd; node_modules besides. */
 const PROGRAMS = ["clusterd", "mirror", "network-scripts", "cluster.d", "crontab", "package.json", "package-lock.json", "test/lab"];
 
+/** All nodes' compile cache, of which an installation fills each its own: the programs lie at the same path in every lab, and Node knows by their contents what fits. */
+const COMPILED = `${LABS}/compiled`;
+
 /** Who sits on the LAN beside the nodes: a client with an ordinary ARP cache, and one whose ARP entries never change. */
 const CLIENTS = { client: "192.168.50.100", "client-frozen": "192.168.50.99" } as const;
 export type Client = keyof typeof CLIENTS;
@@ -121,7 +124,7 @@ export class Lab {
     writeFileSync(`${run}/options`, `daemon=${this.#state().daemon ? "yes" : "no"}\n`);
     const shell = startInGroup(this.group(node), `${this.folder}/${node}/console.log`, [
       "unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation", "private",
-      "sh", `${HERE}/node/boot`, node, `${this.folder}/${node}`, `${LABS}/root`, `${this.folder}/programs`, `${PROJECT}/node_modules`,
+      "sh", `${HERE}/node/boot`, node, `${this.folder}/${node}`, `${LABS}/root`, `${this.folder}/programs`, `${PROJECT}/node_modules`, COMPILED,
     ]);
     const pid = await until(`${node}'s first process`, 5000, () => childrenOf(shell.pid)[0] ?? null);
     const first = identify(pid);
@@ -300,6 +303,7 @@ export class Lab {
 
   /** The nodes run a copy, so that work on the project while a lab is up does not reach it half done. */
   #installPrograms(): void {
+    mkdirSync(COMPILED, { recursive: true });
     for (const part of PROGRAMS) cpSync(`${PROJECT}/${part}`, `${this.folder}/programs/${part}`, { recursive: true });
     mkdirSync(`${this.folder}/programs/node_modules`);
   }

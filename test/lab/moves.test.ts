@@ -22,7 +22,7 @@ const posted = (): string => readFileSync(POSTED, "utf8");
 const subjects = async (): Promise<string> => (await lab.exec("serv1", ["cat", "/run/mails"], { reject: false })).split("\n").filter((line) => line.startsWith("Subject: ")).join("\n");
 const roles = async (node: "serv1" | "serv2"): Promise<string> => (await identitiesOf(lab))[node].map(({ role }) => role).join(" ");
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(async () => {
     const address = { "var/lib/clusterd/keys/webhook.url": `http://${CLIENT}:8099/${SECRET}` };
     await lab.up({ configuration: changedSample(lab, { "cluster.conf": { notify_mail: "root", notify_webhook: "yes", notify_lag: "1s" } }), secrets: { serv1: address, serv2: address } });

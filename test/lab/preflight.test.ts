@@ -34,7 +34,7 @@ const PLANTED: readonly (readonly [what: string, check: string, plant: () => Pro
   ["a service of the boot process", "services", () => shell("serv2", "ln -s ../init.d/lighttpd /etc/rc2.d/S01lighttpd"), () => shell("serv2", "rm /etc/rc2.d/S01lighttpd")],
 ];
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(async () => {
     await lab.up();
     await settle(lab);

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { NodeStatus } from "../../clusterd/status/control.ts";
 import { changedSample } from "./configuration.ts";
-import { goHome } from "./home.ts";
+import { goHome, statusOfBoth } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { owners } from "./owners.ts";
@@ -16,8 +16,9 @@ import { identitiesOf, isHome } from "./story/state.ts";
 
 const lab = new Lab(`serial-${process.pid}`);
 async function statusOf(node: string): Promise<NodeStatus> {
-  const out = await lab.exec(node, ["clusterd", "status", "--local", "--json"], { timeout: 10_000, reject: false });
-  return (JSON.parse(out) as { readonly nodes: readonly [NodeStatus] }).nodes[0];
+  const status = (await statusOfBoth(lab)).find((each) => each?.node === node);
+  assert.ok(status != null, `the daemon of ${node} does not answer`);
+  return status;
 }
 
 const linksOf = ({ core }: NodeStatus): Record<string, string> => Object.fromEntries(core.links.map(({ link, state }) => [link, state]));
@@ -33,7 +34,7 @@ const parted = async (): Promise<void> => {
 
 const decided = async (node: string): Promise<string> => lab.exec(node, ["clusterd", "history"]);
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(async () => {
     await lab.up({ configuration: changedSample(lab, { "serv1.conf": { SERIAL_DEVICE: "/dev/ttyS0" }, "serv2.conf": { SERIAL_DEVICE: "/dev/ttyS1" } }) });
     await goHome(lab);

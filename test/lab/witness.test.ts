@@ -29,7 +29,7 @@ async function part(): Promise<void> {
   await lab.cut("serv2", "serv1", "all");
 }
 
-if (needsLab(test)) {
+if (await needsLab(test)) {
   before(async () => {
     await lab.up({ configuration: changedSample(lab, { "cluster.conf": { witness: "192.168.50.253" } }) });
     await settle(lab);

@@ -14,13 +14,14 @@ import { run } from "../cli/pair.ts";
 const nodes = programTrees().flatMap(everyNode);
 const leaves = nodes.filter(({ commands }) => commands.length === 0);
 
-/** What a Tab offers behind these words, in the bash that runs here. */
-function tab(...words: readonly string[]): readonly string[] {
-  const script = `source <(cat); COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _${words[0]}; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const said = spawnSync("bash", ["-c", script], { input: completionFor("bash"), encoding: "utf8" });
+/** What a Tab offers behind each of these lines, in one bash that runs here. */
+function tabs(lines: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const each = lines.map((words) => `COMPREPLY=(); COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _${words[0]}; printf '%s\\n' "\${COMPREPLY[@]}" ====`);
+  const said = spawnSync("bash", ["-s"], { input: `${completionFor("bash")}\n${each.join("\n")}\n`, encoding: "utf8" });
   assert.equal(said.stderr, "");
-  return said.stdout.split("\n").filter((line) => line !== "");
+  return said.stdout.split("====\n").slice(0, -1).map((offered) => offered.split("\n").filter((line) => line !== ""));
 }
+const tab = (...words: readonly string[]): readonly string[] => tabs([words])[0]!;
 
 test("every command of both programs has examples and exit codes", () => {
   assert.ok(leaves.length > 35, String(leaves.length));
@@ -49,9 +50,10 @@ test("bash: commands, their commands, their options, and words that are known", 
 });
 
 test("bash: every command is offered, with every long option", () => {
-  for (const { path, options } of leaves) {
-    assert.ok(tab(...path.slice(0, -1), path.at(-1) ?? "").includes(path.at(-1) ?? ""), path.join(" "));
-    assert.deepEqual([...tab(...path, "--")].sort(), options.flatMap(({ long }) => (long === null ? [] : [long])).sort(), path.join(" "));
+  const [names, long] = [tabs(leaves.map(({ path }) => path)), tabs(leaves.map(({ path }) => [...path, "--"]))];
+  for (const [at, { path, options }] of leaves.entries()) {
+    assert.ok(names[at]!.includes(path.at(-1) ?? ""), path.join(" "));
+    assert.deepEqual([...long[at]!].sort(), options.flatMap(({ long }) => (long === null ? [] : [long])).sort(), path.join(" "));
   }
 });
 

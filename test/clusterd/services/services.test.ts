@@ -236,15 +236,56 @@ test("systemd units are started, stopped and asked by systemctl", async (t) => {
   assert.deepEqual(story(), ["systemctl start lighttpd.service", "systemctl is-active lighttpd.service", "systemctl stop lighttpd.service", "systemctl is-active lighttpd.service"]);
 });
 
-test("a new configuration is used at once, and a stop still cancels the start from before", async (t) => {
+const configured = (...services: readonly ServiceConfig[]): Pick<Config, "services" | "nodes"> => ({ services, nodes: [{ name: "serv1" } as NodeConfig, { name: "serv2" } as NodeConfig] });
+
+test("a new configuration is used at once; a stop still cancels the start from before, and ends what that began", async (t) => {
   const { services, script, story, pids } = scene(t);
-  const all = services(service("slow", init(script("init.d/slow", "echo $$ >>left\nsleep 60"))));
+  const all = services(service("slow", init(script("init.d/slow", "[ $verb = start ] || exit 0; echo $$ >>left\nsleep 60"))));
   const starting = all.start(0);
   await until(() => pids("left").length === 1, "the start has begun");
-  all.use({ services: [service("new", init(script("init.d/new")))], nodes: [{ name: "serv1" } as NodeConfig, { name: "serv2" } as NodeConfig] });
+  all.use(configured(service("new", init(script("init.d/new")))));
   const [started, stopped] = await Promise.all([starting, all.stop(0)]);
   assert.deepEqual([started.ok, stopped.ok], [false, true]);
-  assert.deepEqual(story(), ["slow start", "new stop"]);
+  assert.deepEqual(story(), ["slow start", "slow stop", "new stop"]);
+});
+
+test("what a new configuration has more is started, what it has no more is stopped as it was started, and only that, once", async (t) => {
+  const { services, script, story } = scene(t);
+  const [web, mail, shop] = [service("web", init(script("init.d/web"))), service("mail", init(script("init.d/mail"))), service("shop", init(script("init.d/shop")))];
+  const all = services(web, mail);
+  await all.start(0);
+  assert.equal(await all.follow(0), null);
+  all.use(configured(web, shop, service("files", null), service("other", init(script("init.d/other")), { home: 1 })));
+  const done = await all.follow(0);
+  assert.deepEqual([done?.stopped?.each.map(({ service }) => service), done?.started?.each.map(({ service }) => service)], [["mail"], ["shop"]]);
+  assert.equal(await all.follow(0), null, "again: nothing");
+  await all.stop(0);
+  assert.deepEqual(story(), ["mail start", "web start", "mail stop", "shop start", "web stop", "shop stop"]);
+});
+
+test("another script under the same name: the old one is stopped, the new one started; another stop command only is used", async (t) => {
+  const { services, script, story } = scene(t);
+  const own = (stop: string): Action => ({ kind: "command", start: [script("own"), "start"], stop: [script(stop), "stop"], check: [] });
+  const all = services(service("web", init(script("init.d/web"))), service("own", own("old")));
+  await all.start(0);
+  all.use(configured(service("web", init(script("init.d/nginx"))), service("own", own("new"))));
+  await all.follow(0);
+  await all.stop(0);
+  assert.deepEqual(story(), ["own start", "web start", "web stop", "nginx start", "nginx stop", "new stop"]);
+});
+
+test("what has left the configuration and does not stop is told, and tried again when the identity leaves", async (t) => {
+  const { services, script, story } = scene(t);
+  const all = services(service("web", init(script("init.d/web", '[ $verb = stop ] && [ ! -e fixed ] && exit 1; exit 0'))));
+  await all.start(0);
+  all.use(configured());
+  const done = await all.follow(0);
+  assert.equal(done?.stopped?.ok, false);
+  assert.match(done?.stopped?.detail ?? "", /^0 of 1 service stopped in .*web: /);
+  script("fixed");
+  assert.ok((await all.stop(0)).ok);
+  assert.ok((await all.stop(0)).ok);
+  assert.equal(story().filter((line) => line === "web stop").length, 2, "and then it is forgotten");
 });
 
 test("restart stops and starts that one service, in its turn; a stop that comes meanwhile cancels its start", async (t) => {

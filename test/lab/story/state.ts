@@ -1,26 +1,15 @@
 // What clusterd says of the identities, so that an act begins when the one before is over.
 
 import type { IdentitySummary } from "../../../clusterd/core/model.ts";
-import type { NodeStatus } from "../../../clusterd/status/control.ts";
+import { statusOfBoth } from "../home.ts";
 import type { Lab } from "../lab.ts";
 
 export interface Identities { readonly serv1: readonly IdentitySummary[]; readonly serv2: readonly IdentitySummary[] }
 
 /** Each node's own view; empty for a node that is off or does not answer yet. */
 export async function identitiesOf(lab: Lab): Promise<Identities> {
-  const [serv1, serv2] = await Promise.all(["serv1", "serv2"].map((node) => ask(lab, node)));
-  return { serv1: serv1!, serv2: serv2! };
-}
-
-async function ask(lab: Lab, node: string): Promise<readonly IdentitySummary[]> {
-  if (!lab.isOn(node)) return [];
-  const out = await lab.exec(node, ["clusterd", "status", "--local", "--json"], { timeout: 10_000, reject: false });
-  try {
-    const { nodes } = JSON.parse(out) as { readonly nodes: readonly NodeStatus[] };
-    return nodes[0]?.core?.identities ?? [];
-  } catch {
-    return [];
-  }
+  const [serv1, serv2] = await statusOfBoth(lab);
+  return { serv1: serv1?.core.identities ?? [], serv2: serv2?.core.identities ?? [] };
 }
 
 /** Each node owns its own identity, with everything started. */

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { NodeStatus } from "../../../clusterd/status/control.ts";
+import { statusOfBoth } from "../home.ts";
 import { Lab } from "../lab.ts";
 import { needsLab } from "../needs-lab.ts";
 import { Asker } from "../outage.ts";
@@ -14,18 +15,14 @@ import { now, until } from "../processes.ts";
 
 const SCRIPT = "/usr/lib/clusterd/clusterd/install/clusterd.init";
 const BOTH = ["serv1", "serv2"] as const;
-if (needsLab(test)) {
+if (await needsLab(test, { alone: true })) {
   const lab = new Lab(`init-${process.pid}`);
   before(() => lab.up({ daemon: false }));
   after(() => lab.down());
 
   const init = (node: string, verb: string): Promise<string> => lab.exec(node, [SCRIPT, verb], { timeout: 60_000 });
   const exitOf = (node: string, verb: string): Promise<number> => init(node, verb).then(() => 0, (error: { exitCode?: number }) => error.exitCode ?? -1);
-  const status = async (node: string): Promise<NodeStatus | null> => {
-    const said = await lab.exec(node, ["clusterd", "status", "--json"], { reject: false });
-    const { nodes } = JSON.parse(said) as { readonly nodes: readonly (NodeStatus | { readonly unreachable: string })[] };
-    return nodes.find((each): each is NodeStatus => "core" in each && each.node === node) ?? null;
-  };
+  const status = async (node: string): Promise<NodeStatus | null> => (await statusOfBoth(lab)).find((each) => each?.node === node) ?? null;
   const settled = (node: string, owner: 0 | 1): Promise<NodeStatus> => until(`${node} to know that node ${owner} has serv1`, 20_000, async () => {
     const seen = await status(node);
     const [identity] = seen?.core.identities ?? [];
@@ -59,11 +56,27 @@ if (needsLab(test)) {
     assert.match(await init("serv1", "status"), /clusterd runs \(\d+\)\nmirror runs \(\d+\)/);
   });
 
-  test("reload takes a sound file and refuses a bad one", async () => {
+  test("reload refuses a bad file; a service that is new runs then, on its owner, with its address, and one that is gone is stopped; both are said", async () => {
     assert.equal(await exitOf("serv1", "reload"), 0);
     await lab.exec("serv1", ["sh", "-c", "echo nonsense >>/etc/cluster.d/cluster.conf"]);
     assert.notEqual(await exitOf("serv1", "reload"), 0);
     await lab.exec("serv1", ["sed", "-i", "$d", "/etc/cluster.d/cluster.conf"]);
+    const both = (line: string): Promise<unknown> => Promise.all(BOTH.map((node) => lab.exec(node, ["sh", "-euc", line])));
+    const said = async (pattern: RegExp): Promise<boolean> => pattern.test(await lab.exec("serv1", ["clusterd", "history"]));
+    const [since, epoch] = [now(), (await status("serv1"))?.core.identities[0].epoch];
+    await both(`printf '#!/bin/sh\\necho "$1" >>/run/shop\\n' >/usr/local/sbin/shop; chmod 755 /usr/local/sbin/shop
+      printf '[service]\\nstart_command = /usr/local/sbin/shop start\\nstop_command = /usr/local/sbin/shop stop\\naddress = 192.168.50.102/24\\n' >/etc/cluster.d/serv1/shop.conf`);
+    for (const node of BOTH) await init(node, "reload");
+    await until("the new service to be told", 10_000, () => said(/service\.added serv1: new in the configuration: shop: 1 service started in /));
+    await lab.client(["ping", "-c", "1", "-W", "2", "192.168.50.102"]);
+    for (const node of BOTH) await init(node, "reload");
+    await both("rm /etc/cluster.d/serv1/shop.conf");
+    for (const node of BOTH) await init(node, "reload");
+    await until("the end of the service to be told", 10_000, () => said(/service\.removed serv1: no longer in the configuration: shop: 1 service stopped in /));
+    assert.deepEqual(await Promise.all(BOTH.map((node) => lab.exec(node, ["sh", "-c", "cat /run/shop 2>/dev/null || :"]))), ["start\nstop", ""], "once, on the owner");
+    assert.doesNotMatch(await lab.exec("serv1", ["ip", "-4", "-o", "address"]), /192\.168\.50\.102/);
+    assert.equal((await status("serv1"))?.core.identities[0].epoch, epoch, "nothing has moved");
+    assert.equal((await owners(lab, since)).overlap_ms, 0);
   });
 
   test("stop hands over first, and leaves nothing behind", async (t) => {

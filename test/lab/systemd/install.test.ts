@@ -20,7 +20,7 @@ const BOTH = ["serv1", "serv2"] as const;
 /** Of the balanced profile, in ms: lease and release, deadtime and claim. */
 const [D_S, Q_C] = [600, 950];
 
-if (needsLab(test)) {
+if (await needsLab(test, { alone: true })) {
   const pair = new Pair(`install-${process.pid}`);
   before(() => pair.up());
   after(() => pair.down());
@@ -31,11 +31,7 @@ if (needsLab(test)) {
     return pair.must(node, ["sh", "-ec", `cd ${folder}; ${line}`]);
   };
 
-  const status = async (node: string): Promise<NodeStatus | null> => {
-    const { out } = await pair.exec(node, ["clusterd", "status", "--json"]);
-    const { nodes } = JSON.parse(out) as { readonly nodes: readonly (NodeStatus | { readonly unreachable: string })[] };
-    return nodes.find((each): each is NodeStatus => "core" in each && each.node === node) ?? null;
-  };
+  const status = (node: string): Promise<NodeStatus | null> => pair.status(node);
 
   /** Waits, at most 20 s, until `node` knows serv1's and serv2's identities with these owners, and the peer alive or not. */
   async function settled(node: string, owners: readonly [number, number], peer: readonly string[] = ["alive"]): Promise<NodeStatus> {

@@ -12,6 +12,9 @@ import { dirname } from "node:path";
 
 import { execa } from "execa";
 
+import { CONTROL_SOCKET } from "../../../clusterd/base/paths.ts";
+import { askDaemon } from "../../../clusterd/status/control-client.ts";
+import type { NodeStatus } from "../../../clusterd/status/control.ts";
 import * as cables from "../cables.ts";
 import { Cgroup } from "../cgroup.ts";
 import { judgeOutage } from "../outage.ts";
@@ -28,6 +31,14 @@ const LAB = `${PROJECT}/test/lab`;
 const FOLDER = process.env["CLUSTERD_LAB"] ?? "/var/tmp/clusterd-lab";
 const CLIENT = "192.168.50.100";
 
+/** pid 1 of a node without systemd. It reaps what its parents have left behind; nothing ends it but the power cut. */
+const SYSV = `ip link set lo up; ifup -a; mkdir -p /run/sshd
+for script in /etc/rc2.d/S*; do [ "\${script##*S01}" = chrony ] || "$script" start; done
+chrt -f 20 /usr/local/sbin/lab-echo $(cat /etc/lab-echo-addresses) &
+: >/run/booted
+while :; do sleep 3600 & wait; done
+`;
+
 /** What came of a program on a node. */
 export interface Said { readonly code: number; readonly out: string; readonly err: string }
 
@@ -38,11 +49,14 @@ export class Pair {
   readonly #name: string;
   readonly #group: Cgroup;
   readonly #tree: string;
+  /** Nodes whose pid 1 is a shell that runs the init scripts of run level 2, as before systemd. */
+  readonly #sysv: readonly string[];
   readonly #hosts: Record<string, Process> = {};
   /** The node's pid 1 and the nspawn around it. */
   readonly #running = new Map<string, { readonly first: Process; readonly around: Process }>();
 
-  constructor(name: string) {
+  constructor(name: string, { sysv = [] }: { readonly sysv?: readonly string[] } = {}) {
+    this.#sysv = sysv;
     this.folder = `${FOLDER}/labs/${name}`;
     this.#name = `clusterd-systemd-${name}`;
     this.#group = Cgroup.named(this.#name);
@@ -68,7 +82,7 @@ export class Pair {
 
   // ---- power -----------------------------------------------------------------------------------------------------
 
-  /** Boots a node; returns when systemd has reached its target. Milliseconds that took. */
+  /** Boots a node; returns when systemd has reached its target, or the last init script has run. Milliseconds that took. */
   async powerOn(node: string): Promise<number> {
     const began = performance.now();
     const at = this.nodes.findIndex(({ name }) => name === node) as 0 | 1;
@@ -79,17 +93,19 @@ export class Pair {
     const cradle = startInGroup(group, log, ["unshare", "--net", "sleep", "60"]);
     await until("a network namespace", 5000, () => commandOf(cradle.pid) === "sleep");
     await this.#switch(["ip", "-batch", "-"], `${cables.nodeCableLines(this.nodes[at], at, cradle.pid, new Set()).join("\n")}\n`);
+    const sysv = this.#sysv.includes(node);
     const mount = `mount -t overlay ${node} -o lowerdir=${this.#tree},upperdir=${disk},workdir=${work} ${root} && exec "$@"`;
     const around = startInGroup(group, log, [
       "unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "node",
-      "systemd-nspawn", "--quiet", "--boot", "--console=pipe", `--directory=${root}`, `--machine=${node}-${process.pid}`, `--hostname=${node}`,
+      "systemd-nspawn", "--quiet", ...(sysv ? [] : ["--boot"]), "--console=pipe", `--directory=${root}`, `--machine=${node}-${process.pid}`, `--hostname=${node}`,
       "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN",
       `--network-namespace-path=/proc/${cradle.pid}/ns/net`, `--bind-ro=${this.folder}/release:/usr/src/clusterd`,
+      ...(sysv ? ["/bin/sh", "/usr/local/sbin/lab-init"] : []),
     ]);
-    const pid = await until(`pid 1 of ${node} (see ${log})`, 10_000, () => childrenOf(around.pid).find((child) => commandOf(child) === "systemd") ?? null);
+    const pid = await until(`pid 1 of ${node} (see ${log})`, 10_000, () => childrenOf(around.pid).find((child) => commandOf(child) === (sysv ? "sh" : "systemd")) ?? null);
     this.#running.set(node, { first: identify(pid), around });
     process.kill(cradle.pid, "SIGKILL");
-    await until(`${node} to boot (see ${log})`, 30_000, async () => /^(running|degraded)/.test((await this.exec(node, ["systemctl", "is-system-running"])).out));
+    await until(`${node} to boot (see ${log})`, 30_000, async () => sysv ? (await this.exec(node, ["test", "-e", "/run/booted"])).code === 0 : /^(running|degraded)/.test((await this.exec(node, ["systemctl", "is-system-running"])).out));
     return performance.now() - began;
   }
 
@@ -132,6 +148,13 @@ export class Pair {
     const { code, out, err } = await this.exec(node, command, input);
     if (code !== 0) throw new Error(`${node}: ${command.join(" ")} ended with exit code ${code}: ${err}${out}`);
     return out;
+  }
+
+  /** What a node's daemon says of itself, by its control socket: the command line takes its time to start. Null: no answer. */
+  async status(node: string): Promise<NodeStatus | null> {
+    const { first } = this.#node(node);
+    const answer = await askDaemon({ ask: "status" }, { timeout: 2000, socket: `/proc/${first.pid}/root${CONTROL_SOCKET}` });
+    return answer.ok ? answer.status ?? null : null;
   }
 
   client(command: readonly string[], input = ""): Promise<string> {
@@ -194,7 +217,9 @@ export class Pair {
     put("root/.ssh/config", "StrictHostKeyChecking accept-new\nLogLevel ERROR\n", 0o600);
     // The client's counterpart: answers on every address that is here just now.
     put("usr/local/sbin/lab-echo", readFileSync(`${LAB}/node/echo.pl`, "utf8"), 0o755);
+    put("usr/local/sbin/lab-init", SYSV);
     const every = this.nodes.flatMap(({ addresses }) => addresses).join(" ");
+    put("etc/lab-echo-addresses", every);
     put("etc/systemd/system/lab-echo.service", `[Unit]\nBefore=clusterd.service\n[Service]\nExecStart=chrt -f 20 /usr/local/sbin/lab-echo ${every}\nKillMode=mixed\n`);
     symlinkSync("../lab-echo.service", folderFor(`${disk}/etc/systemd/system/multi-user.target.wants/lab-echo.service`));
   }
