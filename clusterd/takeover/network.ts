@@ -161,7 +161,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     if (problem !== null) return problem;
     place.plan = plan;
     await readScripts(place, (text) => { if (text !== null) log.warn(text); });
-    return place.raised ? putRight(tools, place, "its addresses are others now") : null;
+    return place.raised ? putRight(tools, place, "and the identity has other addresses by the new configuration") : null;
   }
 
   async function startGuards(note: (problem: string | null) => void): Promise<void> {

@@ -73,12 +73,12 @@ function guardRefusal({ deadman, kernel, kernelNeeded }: Tools, until: Instant):
 }
 
 /** What we raised has lost its address or MAC without our doing, by a person or another program, or is to have others now: while the lease lasts, it gets them. */
-export async function putRight(tools: Tools, place: Place, why = "though it carries the identity and we did not change it"): Promise<string | null> {
+export async function putRight(tools: Tools, place: Place, why?: string): Promise<string | null> {
   const { plan } = place;
   const { config, ip, eye, log } = tools;
   const wrong = difference(await lookAt(tools, plan), plan);
   if (wrong === null || !place.raised || monotonicNow() >= place.until) return null;
-  log.warn(`${plan.nic}, identity of ${config.nodes[plan.identity].name}: ${wrong}, ${why}: putting it right`);
+  log.warn(`${plan.nic}: ${wrong}, ${why ?? `though it carries the identity of ${config.nodes[plan.identity].name} and we did not change it`}: putting it right`);
   const still = identityDifference(await ip.ask(place.up, showIdentity(plan)), plan);
   if (still !== null) log.warn(`${plan.nic}: ${still}; trying again`);
   else eye.announce(plan.nic, plan.mac, plan.addresses);

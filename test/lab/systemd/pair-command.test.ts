@@ -111,7 +111,6 @@ if (await needsLab(test)) {
       const { code, text } = await clusterd("pair admin@serv2 --answers /root/pair.ini");
       assert.equal(code, 1, text);
       assert.match(text, words);
-      assert.match(text, /Mend that and say it again: what is done stays done/);
       assert.equal(await pair.must("serv2", ["sh", "-c", "find /etc/cluster.d /etc/network -name '*.new-*' 2>/dev/null; ls -d /var/lib/clusterd/pair/release 2>/dev/null || :"]), "");
     };
     await obstructed(/serv2: apt-get install nftables: ended with exit code 100:[^]*nftables/);
@@ -122,7 +121,7 @@ if (await needsLab(test)) {
     await obstructed(/serv2: write \/etc\/cluster\.d\/[^]*No space left on device/);
     await pair.must("serv2", ["sh", "-ec", "umount /etc/cluster.d; rmdir /etc/cluster.d; mkdir -p /var/lib/clusterd; mount -t tmpfs -o size=300k full /var/lib/clusterd"]);
     await obstructed(/serv2: copy the program [^]*No space left on device/);
-    await pair.must("serv2", ["sh", "-ec", "cp -a /var/lib/clusterd /var/lib/freed; umount /var/lib/clusterd; rmdir /var/lib/clusterd; mv /var/lib/freed /var/lib/clusterd"]);
+    await pair.must("serv2", ["sh", "-ec", "cp -a /var/lib/clusterd /var/lib/freed; umount /var/lib/clusterd; rm -r /var/lib/clusterd; mv /var/lib/freed /var/lib/clusterd"]);
   });
 
   test("one command from two bare servers to a passed preflight", async (t) => {

@@ -102,7 +102,7 @@ export class Pair {
       `--network-namespace-path=/proc/${cradle.pid}/ns/net`, `--bind-ro=${this.folder}/release:/usr/src/clusterd`,
       ...(sysv ? ["/bin/sh", "/usr/local/sbin/lab-init"] : []),
     ]);
-    const pid = await until(`pid 1 of ${node} (see ${log})`, 10_000, () => childrenOf(around.pid).find((child) => commandOf(child) === (sysv ? "sh" : "systemd")) ?? null);
+    const pid = await until(`pid 1 of ${node} (see ${log})`, 10_000, () => commandOf(around.pid) === "systemd-nspawn" && (childrenOf(around.pid).find((child) => commandOf(child) === (sysv ? "sh" : "systemd")) ?? null));
     this.#running.set(node, { first: identify(pid), around });
     process.kill(cradle.pid, "SIGKILL");
     await until(`${node} to boot (see ${log})`, 30_000, async () => sysv ? (await this.exec(node, ["test", "-e", "/run/booted"])).code === 0 : /^(running|degraded)/.test((await this.exec(node, ["systemctl", "is-system-running"])).out));
