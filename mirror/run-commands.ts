@@ -5,6 +5,7 @@ import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
 import { EXIT } from "./exit-codes.ts";
+import { NOBODY_SAYS } from "./must.ts";
 import { inParallel } from "./parallel.ts";
 import { pass } from "./pass.ts";
 import { whyNot } from "./passed-over.ts";
@@ -24,7 +25,7 @@ program.command("run [job]").description("mirror one job, or with --all every jo
   .option("--final", "as the last pass of a handover: on disk before it counts")
   .option("--quiet", "for cron: say nothing about runs that went well (but of a new warning, once), do not wait for a run of the same job that is going on, and pass over what a watcher vouches for (full_pass)").option("--json", "one JSON object")
   .action((name: string | undefined, flags: RunFlags) => configured(async (config) => {
-    if ((name === undefined) === (flags.all === undefined)) return fail(EXIT.usage, "either a job, or --all");
+    if ((name === undefined) === (flags.all === undefined)) return fail(EXIT.usage, "`mirror run JOB` or `mirror run --all`: `mirror list` names the jobs");
     const elsewhere = leftTo(config);
     if (elsewhere !== null) return say(elsewhere);
     const jobs = name === undefined ? config.jobs : config.jobs.filter((job) => job.name === name);
@@ -33,8 +34,11 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     const passedOver = looked.flatMap(({ job, because }) => (because === null ? [] : [{ job: job.name, because }]));
     const done = await inParallel(looked.filter(({ because }) => because === null), config.cluster.parallel, ({ job }) => runOne(config, job, flags));
     const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
-    const counted = done.filter(({ report }) => !skipped(report));
+    const unclear = flags.quiet ? undefined : done.find(({ report }) => report.because.startsWith(NOBODY_SAYS));
+    const counted = done.filter((each) => !skipped(each.report) || each === unclear);
     process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
+    const [other] = done;
+    if (counted.length === 0 && other !== undefined && !flags.quiet && !flags.json) say(`nothing to mirror from here: ${other.report.because}`);
     if (flags.json) say(JSON.stringify({ version: 1, ok: process.exitCode === EXIT.ok, jobs: done.map(({ job, report, deletions }) => ({ job, ...report, deletions })), passedOver }));
     else for (const { job, report, deletions, fresh } of counted) {
       printRun(job, report, deletions, flags);

@@ -34,7 +34,7 @@ function nodeNames({ cluster }: Files, self: string, problems: Problem[]): void 
   const say = (message: string, hint: string): number => problems.push(problem("cluster.conf", line, message, hint));
   if (names.length !== 2) say(`[cluster] nodes names ${names.length}: a cluster has exactly two nodes`, "nodes = serv1 serv2");
   else if (names[0] === names[1]) say(`[cluster] nodes names ${names[0]} twice`, "nodes = serv1 serv2");
-  else if (!names.includes(self)) say(`[cluster] this machine is called ${self}, which is neither ${names[0]} nor ${names[1]}`, `Give it its name (hostnamectl set-hostname ${names[0]}), or change nodes; clusterd check --self ${names[0]} looks with the eyes of ${names[0]}.`);
+  else if (!names.includes(self)) say(`[cluster] this machine is called ${self}, which is neither ${names[0]} nor ${names[1]}`, `Give it its name (hostnamectl set-hostname ${names[0]}), or change nodes; clusterd check --node ${names[0]} looks with the eyes of ${names[0]}.`);
   if (names.includes("cluster")) say("[cluster] a node cannot be called cluster: its file would be cluster.conf", "Rename the machine.");
 }
 

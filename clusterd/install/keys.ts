@@ -72,7 +72,7 @@ async function makePair(path: string, comment: string): Promise<void> {
 /** What the other node must know of this one. */
 export function exportBundle(root: string, node: string): { readonly ok: true; readonly bundle: Bundle } | { readonly ok: false; readonly text: string } {
   const missing = PAIRS.map((pair) => `${pairPath(root, pair)}.pub`).filter((path) => !existsSync(path));
-  if (missing.length > 0) return { ok: false, text: `${missing.join(" and ")} missing: \`clusterd install\` makes this node's keys` };
+  if (missing.length > 0) return { ok: false, text: `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing: \`clusterd install\` makes this node's keys` };
   const heartbeat = loadKey(heartbeatPath(root));
   if (!heartbeat.ok) return { ok: false, text: heartbeat.reason };
   const hostKeys = hostKeysOf(root);

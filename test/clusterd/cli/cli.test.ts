@@ -11,7 +11,7 @@ import { buildProgram } from "../../../clusterd/commands/program.ts";
 import { status } from "../status/sample.ts";
 import { serveControl } from "../../../clusterd/status/socket-server.ts";
 import { needsRoot } from "../../needs.ts";
-import { PROJECT, Pair, run, runProgram } from "./pair.ts";
+import { PROJECT, Pair, run, runProgram, type Said } from "./pair.ts";
 
 let pair: Pair;
 before(async () => { pair = await new Pair().start(); });
@@ -292,4 +292,17 @@ test("the daemon and the answers to the peer load nothing of the command line", 
     assert.match(said.err, /LOADED file:.*cli\.ts/, said.err);
     assert.doesNotMatch(said.err, /LOADED .*(commander|ssh2|execa|program\.ts)/);
   }
+});
+
+test("mirror run --all says why there is nothing to mirror from here; where nobody knows, that is no success, but for cron", async () => {
+  const [node] = pair.nodes;
+  const mirror = (env: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> => runProgram([join(PROJECT, "mirror/bin/mirror"), "run", ...words], { ...env, CLUSTERD_ETC: join(PROJECT, "cluster.d") });
+  const dead = { ...node.env, CLUSTERD_RUN: "/nowhere" };
+  const said = await mirror(dead, "--all");
+  assert.equal(said.code, 5, JSON.stringify(said));
+  assert.match(said.err, /refused in .*: nobody can say who owns serv1: clusterd is not running here .*: `systemctl start clusterd`/);
+  assert.deepEqual(await mirror(dead, "--all", "--quiet"), { code: 0, out: "", err: "" });
+  node.holds(1);
+  const other = await mirror(node.env, "--all");
+  assert.deepEqual([other.code, other.out.split(":")[0]], [0, "nothing to mirror from here"], other.err);
 });
