@@ -56,11 +56,14 @@ if (await needsLab(test, { alone: true })) {
     assert.match(await init("serv1", "status"), /clusterd runs \(\d+\)\nmirror runs \(\d+\)/);
   });
 
-  test("reload refuses a bad file; a service that is new runs then, on its owner, with its address, and one that is gone is stopped; both are said", async () => {
+  test("reload takes a sound file and refuses a bad one", async () => {
     assert.equal(await exitOf("serv1", "reload"), 0);
     await lab.exec("serv1", ["sh", "-c", "echo nonsense >>/etc/cluster.d/cluster.conf"]);
     assert.notEqual(await exitOf("serv1", "reload"), 0);
     await lab.exec("serv1", ["sed", "-i", "$d", "/etc/cluster.d/cluster.conf"]);
+  });
+
+  test("a service that is new after a reload runs, once, on its owner, with its address; one that is gone is stopped; both are said", async () => {
     const both = (line: string): Promise<unknown> => Promise.all(BOTH.map((node) => lab.exec(node, ["sh", "-euc", line])));
     const said = async (pattern: RegExp): Promise<boolean> => pattern.test(await lab.exec("serv1", ["clusterd", "history"]));
     const [since, epoch] = [now(), (await status("serv1"))?.core.identities[0].epoch];
