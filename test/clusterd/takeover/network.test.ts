@@ -273,6 +273,22 @@ if (ownNetwork()) {
     assert.deepEqual(everything(), resting);
   });
 
+  test("a service's address that comes or goes with the configuration does so on what is held, as if raised that way, and waits where nothing is", async () => {
+    const [before, now] = [sampleConfig(), { ...sampleConfig(), services: sampleConfig().services.map((service) => ({ ...service, addresses: [{ address: "192.168.50.78", prefix: 24, broadcast: null }] })) }];
+    await network.prepare();
+    assert.equal(await network.use(now), null);
+    await raise(SERV1, soon(30_000));
+    assert.match(run("ip", "-br", "-4", "addr", "show", "dev", "eth2"), /192\.168\.50\.78\/24/);
+    const raisedSo = everything();
+    assert.equal(await network.use(before), null);
+    assert.match(run("ip", "-br", "-4", "addr", "show", "dev", "eth2"), /192\.168\.50\.77\/24/);
+    assert.equal(await network.use(now), null);
+    assert.deepEqual(everything(), raisedSo, "no rule or route of the other is left");
+    assert.equal(await network.use(now), null, "again: nothing to do");
+    await release(SERV1);
+    assert.doesNotMatch(run("ip", "-br", "-4", "addr"), /192\.168\.50\.7[78]/);
+  });
+
   test("says when the dead-man dies, replaces it, and the new one knows the lease", async () => {
     await network.prepare();
     await raise(SERV1, soon(900));
