@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 import type { NodeStatus } from "../../clusterd/status/control.ts";
 import { changedSample } from "./configuration.ts";
-import { settle, statusOfBoth } from "./home.ts";
+import { goHome, settle, statusOfBoth } from "./home.ts";
 import { Lab } from "./lab.ts";
 import { needsLab } from "./needs-lab.ts";
 import { Asker } from "./outage.ts";
@@ -35,6 +35,7 @@ if (await needsLab(test)) {
       check: "http 80/ status 200 expect sample", check_interval: "1s", check_timeout: "1s", check_rise: "1", check_fall: "2", restarts: "2 within 10m",
     } }) });
     for (const node of ["serv1", "serv2"]) await shell(node, `echo 'server.tag = "${node}"' >>/etc/lighttpd/lighttpd.conf; pkill -x lighttpd || :`);
+    await goHome(lab);
     for (const node of ["serv1", "serv2"]) await lab.exec(node, ["mirror", "run", "--all"], { timeout: 60_000 });
     await settle(lab);
     await until("the web server to be well", PATIENCE, async () => isWell((await statusOfBoth(lab))[0]));
