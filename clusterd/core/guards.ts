@@ -134,9 +134,12 @@ export const GUARDS = {
   "peer-should-own": (state, _holding, identity) =>
     sameConfiguration(state) === true && state.peer.beat?.identities[identity].role === "standby" &&
     preferredOwner(state, identity) === otherOf(state.config.self),
-  // Stale: the offer was made to this node before it went away, and other files than its own are the newest.
-  "may-take-offer": (state, { record }) =>
-    state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true && !record.locked && !record.stale,
+  // Stale: the offer was made to this node before it went away, and other files than its own are the newest. Who has just yielded to a claim may
+  // hear an offer before its lock is on the disk.
+  "may-take-offer": (state, holding) => {
+    const { locked, stale } = cautious(holding);
+    return state.guard.present && state.failed === null && state.leaving === null && sameConfiguration(state) === true && !locked && !stale;
+  },
   "can-hand-over": (state, _holding, identity) => handoverObstacle(state, identity) === null,
   "can-hand-over-at-once": (state, _holding, identity) => emergencyObstacle(state, identity) === null,
   "nothing-to-freeze": (state, _holding, identity) =>

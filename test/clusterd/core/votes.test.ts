@@ -250,3 +250,18 @@ test("a node whose stale flag is still being written does not claim by the old r
   world.run(2500);
   assert.equal(world.role(0, 0), "standby");
 });
+
+test("who has just yielded to a claim takes no offer before its lock is on disk", () => {
+  const world = settled();
+  for (const link of ["private", "lan"] as const) world.net.loss[link][0] = 1;
+  for (let waited = 0; world.role(0, 0) === "owner" && waited < 2000; waited += 1) {
+    if (world.role(1, 0) === "claiming") world.hosts[0].fsync.delay = 1500; // from here on its disk is slow
+    world.run(1);
+  }
+  mend(world);
+  world.run(1000);
+  assert.equal(world.hosts[0].state?.holdings[0].pending?.record.locked, true);
+  world.run(10_000);
+  assert.equal(world.hosts[0].journal?.identities[0].locked, true);
+  assert.deepEqual(world.speakers(0), [1]);
+});
