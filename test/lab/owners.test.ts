@@ -14,6 +14,8 @@ const overlap = (...story: string[]): number => judgeOwners(rows(...story), ["se
 
 test("a move is no overlap", () => assert.equal(overlap("A 0-10", "B 11-20"), 0));
 test("neither is a move there and back, seconds apart", () => assert.equal(overlap("A 0-10", "B 11-3000", "A 3001-3020", "B 6000"), 0));
+test("a move there and back within 1.6 s is none either, for who is content with a second of silence (chaos 70/29)", () =>
+  assert.equal(judgeOwners(rows("A 0-103.7", "B 259.6-1301.5", "A 1651.6-3000"), ["serv1"], 1000).overlap_ms, 0));
 test("a port that goes on after the other began overlaps until its last frame", () => assert.equal(overlap("A 0-10", "B 11-15", "A 15.2", "B 16-20"), 4.2));
 test("one stray frame, long after, counts", () => assert.equal(overlap("A 0-10", "B 11-5000", "A 5000.5", "B 5001-9000"), 1));
 test("one frame of another port amid an owner's counts", () => assert.equal(overlap("A 0-10", "B 10.5", "A 11-20"), 1));

@@ -140,12 +140,15 @@ function keepMirroring(lab: Lab): { stop(): Promise<{ readonly cutOff: number }>
   return { stop: async () => { ended = true; await Promise.all(loops); return { cutOff }; } };
 }
 
+/** Two faults in a row may move an identity there and back within two seconds (70/29); whoever owned all the time is asked every 40 ms, and heard sooner. */
+const SILENCE = 1000;
+
 /** By node, not by port: one node speaking from two of its NICs is no second owner. */
 async function whoSpoke(lab: Lab, since: number): Promise<{ readonly owners: Owners; readonly strays: number }> {
   const names = lab.nodes().map(({ name }) => name);
   const { rows } = await sniffed(lab.snifferLog, since);
   const strays = rows.filter(({ identity, port }) => port.endsWith("-eth0") && port !== `${identity}-eth0`).reduce((sum, { frames }) => sum + frames, 0);
-  return { owners: judgeOwners(rows.map((row) => ({ ...row, port: row.port.replace(/-eth\d$/, "") })), names), strays };
+  return { owners: judgeOwners(rows.map((row) => ({ ...row, port: row.port.replace(/-eth\d$/, "") })), names, SILENCE), strays };
 }
 
 const consoleOf = (lab: Lab, node: string): string => `${lab.disk(node)}/var/log/clusterd/clusterd-console.log`;
