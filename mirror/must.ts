@@ -25,12 +25,9 @@ export class Stop extends Error {
   }
 }
 
-/** So begins the refusal of a node whose daemon does not answer. */
-export const NOBODY_SAYS = "nobody can say who owns";
-
 export async function mustOwn(config: Config, job: JobConfig, kind: RunKind): Promise<NodeStatus> {
   const answer = await askDaemon({ ask: "status" });
-  if (!answer.ok || answer.status === undefined) throw new Stop("refused", EXIT.notOwner, `${NOBODY_SAYS} ${config.nodes[job.home].name}: ${answer.text}`);
+  if (!answer.ok || answer.status === undefined) throw new Stop("no-clusterd", EXIT.notOwner, `nobody can say who owns ${config.nodes[job.home].name}: ${answer.text}`);
   const { status } = answer;
   insist(mayRun({ status, home: job.home, kind, offsetLimit: config.cluster.offsetLimit, carriesConfiguration: carriesConfiguration(job) }));
   return status;

@@ -25,7 +25,7 @@ export interface KeptFile {
   readonly unmirrored: boolean;
 }
 
-const RESULTS = ["good", "approval", "refused", "busy", "unreachable", "peer-refused", "incomplete", "dry"] as const;
+const RESULTS = ["good", "approval", "refused", "no-clusterd", "busy", "unreachable", "peer-refused", "incomplete", "dry"] as const;
 
 export interface RunReport {
   readonly run: RunId;

@@ -5,7 +5,6 @@ import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
 import { EXIT } from "./exit-codes.ts";
-import { NOBODY_SAYS } from "./must.ts";
 import { inParallel } from "./parallel.ts";
 import { pass } from "./pass.ts";
 import { whyNot } from "./passed-over.ts";
@@ -34,7 +33,7 @@ program.command("run [job]").description("mirror one job, or with --all every jo
     const passedOver = looked.flatMap(({ job, because }) => (because === null ? [] : [{ job: job.name, because }]));
     const done = await inParallel(looked.filter(({ because }) => because === null), config.cluster.parallel, ({ job }) => runOne(config, job, flags));
     const skipped = (report: RunReport): boolean => flags.all === true && report.code === EXIT.notOwner;
-    const unclear = flags.quiet ? undefined : done.find(({ report }) => report.because.startsWith(NOBODY_SAYS));
+    const unclear = flags.quiet ? undefined : done.find(({ report }) => report.result === "no-clusterd");
     const counted = done.filter((each) => !skipped(each.report) || each === unclear);
     process.exitCode = counted.find(({ report }) => report.code !== EXIT.ok)?.report.code ?? EXIT.ok;
     const [other] = done;

@@ -22,7 +22,7 @@ export function runText(job: string, report: RunReport): string {
 }
 
 const WORDS: Readonly<Record<RunReport["result"], string>> = {
-  good: "mirrored", dry: "dry run", approval: "waits for approval", refused: "refused", busy: "busy", unreachable: "peer not reached", "peer-refused": "peer refused", incomplete: "not complete",
+  good: "mirrored", dry: "dry run", approval: "waits for approval", refused: "refused", "no-clusterd": "refused", busy: "busy", unreachable: "peer not reached", "peer-refused": "peer refused", incomplete: "not complete",
 };
 
 /** One line of a terminal, redrawn: `www /srv/www/ [#####.....]  52 %  12.34MB/s 0:00:03`. */
