@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { State } from "../../../clusterd/core/state.ts";
 import { timingProblems } from "../../../clusterd/config/timing.ts";
 import { random } from "../random.ts";
 import { copyPair, NOTHING, Tick, type Pair } from "./pair.ts";
 import { readPair, writePair } from "./codec.ts";
 import { CHOICES } from "./choices.ts";
 import { tell } from "./main.ts";
+import { checkStep } from "./rules.ts";
 import { explore, ROOTS, takeChoice } from "./search.ts";
 import { TIMING } from "./setting.ts";
 import { Tape } from "./tape.ts";
@@ -61,4 +63,24 @@ test("two speakers, and an owner whose lease is over, are noticed", () => {
   silent.sides[0].up[0] = null;
   new Tick(silent, NOTHING).pass();
   assert.match(silent.broken.join(), /I8: node 0 takes itself for the owner/);
+});
+
+test("a lease that counts from later than any answer is noticed", () => {
+  const pair = copyPair((ROOTS[4] as (typeof ROOTS)[number]).pair());
+  const [side] = pair.sides;
+  const before = side.state as State;
+  const [first, second] = before.holdings;
+  const after = { ...before, holdings: [{ ...first, leaseUntil: before.now + TIMING.lease + 1 }, second] } as State;
+  checkStep(pair, side, { kind: "tick", at: before.now, wall: 0 }, before, after, []);
+  assert.match(pair.broken.join(), /I8: node 0 counts its lease of 0 from later/);
+});
+
+test("a lease counted while the peer's vote stood is told after the peer is heard (found after 12 million states)", () => {
+  const root = ROOTS.find(({ name }) => name === "a settled pair, everything takes a tick");
+  const pair = root?.pair() as Pair;
+  const faults = new Map([[1, "0 freezes"], [12, "1 loses the references"], [13, "0 thaws"]]);
+  const told: string[] = [];
+  for (let tick = 1; tick <= 20; tick += 1) takeChoice(pair, CHOICES.findIndex(({ name }) => name === (faults.get(tick) ?? "nothing")), (text) => told.push(text));
+  assert.deepEqual(pair.broken, []);
+  assert.ok(told.some((text) => text.startsWith("1  identity.owner 0")), told.join("\n"));
 });

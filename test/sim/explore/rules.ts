@@ -39,8 +39,8 @@ export function checkEffect({ broken }: Pair, side: Side, effect: Effect): void 
     side.raisedEpoch[effect.identity] = effect.epoch;
   }
   if (effect.kind === "start-services" && side.up[effect.identity] === null) broken.push(`services: node ${node} starts the services of ${effect.identity} without its identity`);
-  if ((effect.kind === "lease" || effect.kind === "raise") && state !== null && effect.until > Math.max(lastVote(state, effect.identity), side.wordAt) + TIMING.lease)
-    broken.push(`I8: node ${node} counts its lease of ${effect.identity} from later than the newest question that anybody acknowledged`);
+  if ((effect.kind === "lease" || effect.kind === "raise") && state !== null && effect.until > state.holdings[effect.identity].leaseUntil)
+    broken.push(`I8: node ${node} tells a lease of ${effect.identity} that is longer than the one it has`);
   if (effect.kind === "send" && state !== null) checkWord(broken, side, state, effect.seq);
 }
 
@@ -64,7 +64,7 @@ function checkWord(broken: string[], { node, disk }: Side, state: State, seq: nu
 }
 
 /** Who decides to own by itself, and who holds, must be allowed to. */
-export function checkStep({ broken }: Pair, { node, disk, up, thawedAt }: Side, event: CoreEvent, before: State, after: State, effects: readonly Effect[]): void {
+export function checkStep({ broken }: Pair, { node, disk, up, thawedAt, wordAt }: Side, event: CoreEvent, before: State, after: State, effects: readonly Effect[]): void {
   const asksFor = (kind: Effect["kind"], identity: Index): boolean => effects.some((effect) => effect.kind === kind && "identity" in effect && effect.identity === identity);
   if (after.peer.boot === before.peer.boot && after.peer.seq < before.peer.seq) broken.push(`heard: node ${node} believes a heartbeat that was overtaken`);
   for (const identity of BOTH) {
@@ -74,6 +74,9 @@ export function checkStep({ broken }: Pair, { node, disk, up, thawedAt }: Side, 
     const was = before.holdings[identity];
     const is = after.holdings[identity];
     if (is.role === "owner" && up[identity] === null && was.role === "owner") broken.push(`I8: node ${node} takes itself for the owner of ${identity}, whose lease is over`);
+    // A vote that stood when the lease was counted has stood: it ends with what is heard, and only then may the peer begin to claim.
+    if (is.leaseUntil > was.leaseUntil && is.leaseUntil > Math.max(lastVote(before, identity), lastVote(after, identity), wordAt) + TIMING.lease)
+      broken.push(`I8: node ${node} counts its lease of ${identity} from later than the newest question that anybody acknowledged`);
     if (hasLease(was) && hasLease(is) && after.now >= was.leaseUntil) broken.push(`I8: node ${node} goes on with a lease of ${identity} that was over`);
     if (was.handover === null && is.handover !== null && after.now - after.peer.echoedAt >= TIMING.lease) broken.push(`handover: node ${node} begins one of ${identity} with a peer that does not hear it`);
     if (was.role === is.role) continue;
