@@ -13,9 +13,10 @@ if (first === "receive") {
 else {
   const runs = first === "run" || first === "pass";
   if (runs && !rest.includes("--help")) await (await import("./early.ts")).connectEarly(rest.filter((word) => !word.startsWith("-")));
-  const { program } = await import(runs ? "./run-commands.ts" : "./commands.ts") as typeof import("./commands.ts");
   try {
-    await program.parseAsync();
+    // For months: no memory for the parser either.
+    if (first === "daemon" && rest.length === 0) await (await import("./daemon.ts")).daemon();
+    else await ((await import(runs ? "./run-commands.ts" : "./commands.ts")) as typeof import("./commands.ts")).program.parseAsync();
   } catch (error) {
     const [{ CommanderError }, { refusedBySystem }] = await Promise.all([import("commander"), import("../clusterd/base/errors.ts")]);
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -1,5 +1,6 @@
 // The commands of `mirror`, one function each. `--json` prints one object; everything else is for people.
 
+import { flushCompileCache } from "node:module";
 import { KEYS } from "../clusterd/base/paths.ts";
 import type { Config } from "../clusterd/config/config.ts";
 import { askDaemon } from "../clusterd/status/control-client.ts";
@@ -92,7 +93,13 @@ program.command("setup-keys").description("make this node's mirror key, and prin
   }));
 
 program.command("daemon").description("recovers a peer that came back; sends changes while they happen; runs the crontab's lines if scheduler = builtin; watches for edits that would be undone")
-  .action(async () => { await (await import("./daemon.ts")).daemon(); });
+  .option("--warm-up", "only load what stays, here and at the peer's end of a connection, into Node's compile cache, and end: `clusterd install` does it")
+  .action(async (flags: { warmUp?: true }) => {
+    const { daemon } = await import("./daemon.ts");
+    if (!flags.warmUp) return daemon();
+    await Promise.all([import("./receive.ts"), import("./receive-live.ts"), import("execa")]);
+    flushCompileCache();
+  });
 
 program.command("receive").description("the peer's forced command (sshd starts it; not for people)");
 

@@ -93,10 +93,12 @@ function peerSteps(path: string, root: string, config: Config | null, problem: s
 
 export { configOf, peerSteps, NODE, ROOT };
 
-/** So that the daemon's first start, perhaps an upgrade within the lease, is as quick and as small as every later one. */
+/** So that the daemons' first start, perhaps an upgrade within the lease, is as quick and as small as every later one. */
 async function warmCache(): Promise<void> {
-  const ran = await run([`${PROGRAMS}/clusterd/bin/clusterd`, "daemon", "--warm-up"], { timeout: 60_000, env: { NODE_COMPILE_CACHE: CACHE } });
-  if (ran.failure !== null) throw new Error(describe(ran));
+  for (const program of ["clusterd/bin/clusterd", "mirror/bin/mirror"]) {
+    const ran = await run([`${PROGRAMS}/${program}`, "daemon", "--warm-up"], { timeout: 60_000, env: { NODE_COMPILE_CACHE: CACHE } });
+    if (ran.failure !== null) throw new Error(describe(ran));
+  }
 }
 
 async function daemonReload(): Promise<void> {
