@@ -13,9 +13,8 @@ import { monotonicNow } from "./base/time.ts";
 import { createChecks, type Checks } from "./checks/checks.ts";
 import { otherNode } from "./config/config.ts";
 import type { Config } from "./config/config.ts";
-import { formatProblem, loadConfig } from "./config/load.ts";
+import { loadConfig } from "./config/load.ts";
 import { coreConfigOf } from "./core-config.ts";
-import { inContact } from "./core/liveness.ts";
 import type { Effect, Heartbeat, Index } from "./core/model.ts";
 import { begin } from "./core/step.ts";
 import { underWay } from "./core/state.ts";
@@ -23,23 +22,24 @@ import { summaryOf } from "./core/summary.ts";
 import { Driver, type Rim, type ServicesDone } from "./driver.ts";
 import type { deriveKeys } from "./heartbeat/key.ts";
 import { createLinks, type Links } from "./heartbeat/links.ts";
+import { leave, makeWay, type Parts } from "./ending.ts";
 import { createHistory } from "./history.ts";
 import type { Journal, JournalRead } from "./journal.ts";
 import { MaintenanceKeeper } from "./maintenance.ts";
 import { Teller } from "./notify/teller.ts";
 import { Postponed } from "./postponed.ts";
 import { serveRequest } from "./requests.ts";
-import { becomeNext, heldBy, leaseRenewed, leaveForRestart, takeRestart, tryNext } from "./restart.ts";
+import { heldBy, takeRestart } from "./restart.ts";
 import { follow, runsHere } from "./services/follow.ts";
 import { createServices } from "./services/services.ts";
-import { Settings, homeMoved, sameArbiter } from "./settings.ts";
+import { Settings } from "./settings.ts";
 import type { ControlAnswer, ControlRequest, NodeStatus } from "./status/control.ts";
 import { serveControl, type ControlServer } from "./status/socket-server.ts";
 import { createFence, type Fence } from "./takeover/fence.ts";
 import { createNetwork } from "./takeover/network.ts";
 import { lastClockReport } from "./timesync/clock-report.ts";
 import { offsetProblem } from "./timesync/peer-offset.ts";
-import { beUrgent, ordinaryAgain } from "./urgency.ts";
+import { ordinaryAgain } from "./urgency.ts";
 import { readReports } from "../mirror/report.ts";
 
 const OFFSET_LOOK = 2_000;
@@ -199,7 +199,7 @@ export class Daemon {
     if (driver === null) return Promise.resolve({ ok: false, text: "the daemon is still starting" });
     return serveRequest({
       config: this.#config, driver,
-      status: () => this.#status(driver), reload: () => this.#reload(), restart: () => this.#restart(driver), leave: (why) => void this.#leave(why), takeMaintenance: () => this.#maintenance.take(),
+      status: () => this.#status(driver), reload: () => this.#reload(), restart: () => makeWay(this.#parts(), (config) => this.#followServices(config)), leave: (why) => void this.#leave(why), takeMaintenance: () => this.#maintenance.take(),
       warn: (event, identity, because) => this.#tell({ kind: "tell", level: "warn", event, identity, because }),
       noteCommand: (verb, node) => this.#log.info("command", { verb, identity: node ?? undefined }),
     }, request);
@@ -223,6 +223,20 @@ export class Daemon {
     process.on("SIGTERM", () => void this.#leave("SIGTERM"));
     process.on("SIGINT", () => void this.#leave("SIGINT"));
     process.on("SIGHUP", () => this.#reload());
+  }
+
+  /** A second signal ends at once; the dead-man lets go then. */
+  #leave(why: string): Promise<never> {
+    if (this.#ending) process.exit(1);
+    this.#ending = true;
+    return leave(this.#parts(), why);
+  }
+
+  #parts(): Parts {
+    return {
+      config: this.#config, driver: this.#driver, checks: this.#checks, links: this.#links, witness: this.#witness,
+      network: this.#network, journal: this.#journal, history: this.#history, log: this.#log,
+    };
   }
 
   /** In the middle of a takeover or handover it waits; what is wrong with the files is said at once. */
@@ -263,53 +277,5 @@ export class Daemon {
       stand: (identity, ok, detail) => driver?.happened({ kind: "services-started", identity, ok, detail }),
       tell: (level, event, identity, because) => this.#tell({ kind: "tell", level, event, identity, because }),
     }, config, here);
-  }
-
-  /** For an upgrade: becomes the next daemon without letting go. What is held stays up until its lease ends, unless that one goes on before. */
-  async #restart(driver: Driver): Promise<ControlAnswer> {
-    const loaded = loadConfig();
-    if (!loaded.ok) return { ok: false, text: `the next daemon could not start with this configuration:\n${loaded.problems.map(formatProblem).join("\n")}` };
-    // The peer may count on the old reference hosts until it has heard that ours are others.
-    if (!sameArbiter(loaded.config, this.#config) && !inContact(driver.state))
-      return { ok: false, text: "the reference hosts or the witness have changed, and the other node cannot be told: not while it is unreachable" };
-    const moved = homeMoved(this.#config, loaded.config);
-    if (moved !== null) return { ok: false, text: moved };
-    const unfit = await tryNext();
-    if (unfit !== null) return { ok: false, text: `the next daemon could not start: ${unfit}` };
-    // The next one takes what it finds for what its files say.
-    await this.#followServices(loaded.config);
-    await beUrgent();
-    await leaseRenewed(() => driver.state);
-    const refusal = leaveForRestart(driver.state);
-    if (refusal !== null) {
-      await ordinaryAgain();
-      return { ok: false, text: refusal };
-    }
-    driver.stop();
-    this.#checks?.close();
-    this.#network.leave();
-    this.#log.info("daemon.restarting", { because: "asked over the control socket; what is held stays up within its lease" });
-    setTimeout(becomeNext, 8);
-    return { ok: true, text: "starting anew without letting go" };
-  }
-
-  /** Hand over what is held, promise, say good-bye, end. A second signal ends at once; the dead-man lets go then. */
-  async #leave(why: string): Promise<void> {
-    if (this.#ending) process.exit(1);
-    this.#ending = true;
-    this.#log.info("daemon.leaving", { because: why });
-    await this.#driver?.command("leave", null);
-    // The good-bye may be lost: a few more heartbeats repeat it.
-    await new Promise((resolve) => setTimeout(resolve, 4 * this.#config.cluster.timing.keepalive));
-    this.#driver?.stop();
-    this.#checks?.close();
-    await this.#links?.close();
-    this.#witness?.close();
-    await this.#network.close();
-    await this.#journal.close();
-    await this.#history.flush();
-    this.#log.info("daemon.ended", {});
-    await this.#log.flush();
-    process.exit(0);
   }
 }
