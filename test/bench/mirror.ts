@@ -28,7 +28,10 @@ export interface MirrorResult {
   readonly files: number; readonly by: string | null; readonly live_after_s: number; readonly load_average: number;
   readonly systems: Readonly<Record<string, Measured>>;
   readonly jobs: readonly TreeJob[];
-  readonly processes: readonly { readonly name: string; readonly rss_mb: number; readonly idle_cpu_percent: number }[];
+  /** `own_mb`: what is no program text, which all Nodes of a machine share. */
+  readonly processes: readonly { readonly name: string; readonly rss_mb: number; readonly own_mb: number; readonly idle_cpu_percent: number }[];
+  /** All of them, the program text counted once. */
+  readonly memory_mb: number;
   /** From when the watcher stands still until the job says that it is deaf, and from when it goes on until it is believed again. */
   readonly deaf: { readonly noticed_ms: number; readonly live_again_ms: number } | null;
   readonly kills: Kills | null;
@@ -36,7 +39,7 @@ export interface MirrorResult {
   readonly skipped: readonly string[];
 }
 
-const IDLE_S = 10;
+const IDLE_S = 30;
 /** lsyncd collects for a second, twice. */
 const LSYNCD_SETTLE = 4000;
 
@@ -70,7 +73,7 @@ export async function mirrorBench(options: MirrorOptions, tell: (line: string) =
     }
     return {
       files, by: ours?.by ?? null, live_after_s: ours?.liveAfter ?? 0, load_average: Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]),
-      systems, jobs, processes: ours?.processes ?? [], deaf: ours?.deaf ?? null, kills, skipped,
+      systems, jobs, processes: ours?.processes ?? [], memory_mb: together(ours?.processes ?? []), deaf: ours?.deaf ?? null, kills, skipped,
     };
   } finally {
     await peers.stop();
@@ -81,6 +84,7 @@ export async function mirrorBench(options: MirrorOptions, tell: (line: string) =
 interface Ours { readonly by: string | null; readonly liveAfter: number; readonly measured: Measured; readonly processes: MirrorResult["processes"]; readonly deaf: MirrorResult["deaf"]; readonly vouched: readonly Taken[] }
 
 async function ourLoads(pair: Pair, options: MirrorOptions, tell: (line: string) => void): Promise<Ours> {
+  await pair.mirror("daemon", "--warm-up"); // as `clusterd install` does
   const daemon = spawn("nsenter", [...pair.inside, new URL("../../mirror/bin/mirror", import.meta.url).pathname, "daemon"], { env: { ...process.env, ...pair.one.env }, stdio: "ignore" });
   try {
     const began = performance.now();
@@ -162,19 +166,23 @@ async function idle(pair: Pair): Promise<MirrorResult["processes"]> {
   const ticks = (pid: string): number => { const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []; return Number(fields[11]) + Number(fields[12]); };
   const before = found.map(({ pid }) => ticks(pid));
   await sleep(IDLE_S * 1000);
-  return found.map(({ pid, name }, index) => ({
-    name, rss_mb: Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024), idle_cpu_percent: (ticks(pid) - (before[index] ?? 0)) / IDLE_S,
-  }));
+  return found.map(({ pid, name }, index) => {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const mb = (field: string): number => Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
+    return { name, rss_mb: mb("VmRSS"), own_mb: mb("RssAnon"), idle_cpu_percent: (ticks(pid) - (before[index] ?? 0)) / IDLE_S };
+  });
 }
+
+const together = (processes: MirrorResult["processes"]): number =>
+  processes.reduce((sum, { own_mb }) => sum + own_mb, 0) + Math.max(0, ...processes.map(({ rss_mb, own_mb }) => rss_mb - own_mb));
 
 const owns = (pid: string, home: string): boolean => { try { return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`CLUSTERD_RUN=${home}/`); } catch { return false; } };
 
 export const mirrorWrong = ({ systems, jobs, kills }: MirrorResult): readonly string[] => [...systems["ours"]?.wrong ?? [], ...jobs.flatMap(({ wrong }) => wrong), ...kills?.wrong ?? []];
 
 export function mirrorTable(result: MirrorResult): string {
-  const { files, by, live_after_s, load_average, systems, jobs, processes, deaf, kills, skipped } = result;
+  const { files, by, live_after_s, load_average, systems, jobs, processes, deaf, kills, skipped, memory_mb } = result;
   const seconds = (value: number | null): string => value?.toFixed(2) ?? "–";
-  const memory = processes.reduce((sum, { rss_mb }) => sum + rss_mb, 0);
   const cpu = processes.reduce((sum, { idle_cpu_percent }) => sum + idle_cpu_percent, 0);
   if (kills !== null) return [
     `${kills.rounds} rounds, load average ${load_average}; killed: ${Object.entries(kills.killed).map(([name, times]) => `${name} ${times}`).join(", ")}`,
@@ -187,7 +195,7 @@ export function mirrorTable(result: MirrorResult): string {
     ...Object.entries(systems).flatMap(([system, { loads }]) => loads.map((one) => `| ${one.load} | ${system} | ${one.changes} | ${one.p50_ms} | ${one.p95_ms} | ${one.p99_ms} | ${one.max_ms} |`)), "",
     "| whole pass | rounds | ours s | plain rsync s | ratio | CPU ours | CPU plain | ratio |", "|---|---|---|---|---|---|---|---|",
     ...jobs.map((one) => `| ${one.job} | ${one.rounds} | ${seconds(one.ours_s)} | ${seconds(one.rsync_s)} | ${one.ratio} | ${seconds(one.ours_cpu_s)} | ${seconds(one.rsync_cpu_s)} | ${one.cpu_ratio ?? "–"} |`), "",
-    "| process | MB | idle % of a core |", "|---|---|---|", ...processes.map((one) => `| ${one.name} | ${one.rss_mb} | ${one.idle_cpu_percent.toFixed(1)} |`), `| all | ${memory} | ${cpu.toFixed(1)} |`,
+    "| process | MB | its own | idle % of a core |", "|---|---|---|---|", ...processes.map((one) => `| ${one.name} | ${one.rss_mb} | ${one.own_mb} | ${one.idle_cpu_percent.toFixed(1)} |`), `| all, Node's program once | ${memory_mb} | | ${cpu.toFixed(1)} |`,
     ...(deaf === null ? [] : [`\nA watcher that stands still is noticed after ${deaf.noticed_ms} ms, and believed again after ${deaf.live_again_ms} ms.`]),
     ...skipped.map((line) => `\nNot measured: ${line}`),
     ...Object.entries(systems).flatMap(([system, { wrong }]) => wrong.map((line) => `\nWRONG, ${system}: ${line}`)), ...jobs.flatMap(({ wrong }) => wrong.map((line) => `\nWRONG, ${line}`)),
