@@ -139,8 +139,8 @@ export class Daemon {
       askWitness: (question, voted) => this.#witness?.ask(question, voted),
       fence: () => this.#fence?.off() ?? Promise.resolve({ ok: false, reason: "no fence is configured" }),
       persist: (record) => this.#journal.write(record),
-      startServices: (identity) => this.#services.start(identity),
-      stopServices: (identity) => this.#services.stop(identity),
+      startServices: (identity) => this.#services.start(identity).then((done) => this.#toldIfFailed(identity, done)),
+      stopServices: (identity) => this.#services.stop(identity).then((done) => this.#toldIfFailed(identity, done)),
       finalPass: (identity) => this.#finalPass(identity),
       tell: (told) => this.#tell(told),
     };
@@ -157,6 +157,12 @@ export class Daemon {
   async #finalPass(identity: Index): Promise<{ ok: boolean; detail: string }> {
     const ran = await run([MIRROR, "pass", "--identity", this.#name(identity), "--final", "--json"], { timeout: PASS_LIMIT, ordinary: true });
     return { ok: ran.failure === null, detail: ran.failure === null ? "" : describe(ran) };
+  }
+
+  /** For `history`: why services that came or went with their identity did not do so. */
+  #toldIfFailed<T extends ServicesDone>(identity: Index, done: T): T {
+    if (!done.ok) this.#tell({ kind: "tell", level: "alarm", event: "service.failed", identity, because: done.detail });
+    return done;
   }
 
   /** What failed to start with its identity may run after another try. */

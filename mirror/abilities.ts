@@ -18,7 +18,8 @@ export const ABILITIES = ["case", "spelling", "names", "owners", "times", "hardL
 export type Ability = (typeof ABILITIES)[number];
 export type Abilities = Readonly<Partial<Record<Ability, boolean>>>;
 
-const MEMORY = `${STATE}/mirror/abilities.json`;
+/** In a folder of its own: files beside it are the reports of jobs. */
+const MEMORY = `${STATE}/mirror/file-systems/abilities.json`;
 const FOUR_GB = 2 ** 32;
 
 interface Known { readonly mount: string; readonly abilities: Abilities }

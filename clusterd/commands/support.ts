@@ -36,7 +36,7 @@ async function bundle(given: Given): Promise<Outcome> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  return outcome("ok", `${file}: ${parts.length} files, without keys and passwords. Addresses and names are in it: look before you send it.\nThe other node has logs of its own: run it there too.`, { file, parts: paths });
+  return outcome("ok", `${file}: ${parts.length} files, without keys and passwords. Addresses and names are in it: look before you send it.\nThe other node has logs of its own: run it there too.${process.getuid?.() === 0 ? "" : "\nMost of what a helper needs only root may read: run it as root."}`, { file, parts: paths });
 }
 
 export const SUPPORT_COMMANDS: readonly Command[] = [{

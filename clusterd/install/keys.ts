@@ -8,7 +8,7 @@
 // `keys export` writes this node's public halves, its host keys and the heartbeat key into one bundle (mode 0600: it holds
 // the secret); `keys import` takes the other node's. Every change is listed before it is made.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { run } from "../base/exec.ts";
 import { writeDurably } from "../base/files.ts";
@@ -71,7 +71,8 @@ async function makePair(path: string, comment: string): Promise<void> {
 
 /** What the other node must know of this one. */
 export function exportBundle(root: string, node: string): { readonly ok: true; readonly bundle: Bundle } | { readonly ok: false; readonly text: string } {
-  const missing = PAIRS.map((pair) => `${pairPath(root, pair)}.pub`).filter((path) => !existsSync(path));
+  // A folder that only root may look into throws, and is not taken for one without keys.
+  const missing = PAIRS.map((pair) => `${pairPath(root, pair)}.pub`).filter((path) => statSync(path, { throwIfNoEntry: false }) === undefined);
   if (missing.length > 0) return { ok: false, text: `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing: \`clusterd install\` makes this node's keys` };
   const heartbeat = loadKey(heartbeatPath(root));
   if (!heartbeat.ok) return { ok: false, text: heartbeat.reason };

@@ -20,7 +20,7 @@ import { waysOf } from "./ways.ts";
 const FILE = `${RUN}/notified.json`;
 
 /** News of a state, which is told as a trouble once it lasts: not twice. */
-const OF_STATE = /^(peer|peer-maintenance|link\..*|configuration|references|witness|redundancy\..*|clock\.offset|mirror\.run-failed)$/;
+const OF_STATE = /^(peer|peer-maintenance|link\..*|configuration|references|witness|redundancy\..*|clock\.offset|mirror\.run-failed|service\.failed)$/;
 /** Both nodes see it: while they hear each other the first one says it. */
 const OF_THE_PAIR = /^(no heartbeats on the|the configurations of|the clocks of)/;
 /** What follows from a peer that is away, and is over with it. */

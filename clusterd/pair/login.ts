@@ -13,7 +13,7 @@ import { reasonOf } from "../base/errors.ts";
 import { KNOWN_HOSTS, kindsOf, pinnedKeys } from "../status/peer.ts";
 import type { Pin } from "../status/peer.ts";
 import { execute } from "./host.ts";
-import { ask, askSecret, atTerminal } from "./terminal.ts";
+import { askSecret, askYes, atTerminal } from "./terminal.ts";
 
 export interface Target { readonly user: string; readonly host: string; readonly port: number }
 
@@ -49,6 +49,9 @@ export class Login {
   #accepted: Pin | null = null;
   /** It was known to us, not only to the person's own ssh. */
   wasPinned = false;
+  /** A person compares host keys; sshd waits two minutes for a login (LoginGraceTime), and then hangs up. */
+  #comparing = false;
+  #hungUp = false;
   #password: string | null = null;
   readonly #phrases = new Map<string, string>();
 
@@ -64,22 +67,37 @@ export class Login {
 
   /** Throws what a person can act on. */
   async connect(): Promise<Client> {
+    this.#hungUp = false;
+    try {
+      return await this.#once();
+    } catch (error) {
+      if (this.#hungUp && this.#accepted !== null) return this.#once();
+      throw error;
+    }
+  }
+
+  async #once(): Promise<Client> {
     const { target: { user, host, port } } = this.#options;
     const known = await this.#known();
     const { Client: SshClient } = (await import("ssh2")).default;
     const client = new SshClient();
     const methods = this.#methods();
     let refused: string | null = null;
-    return new Promise((resolve, reject) => {
+    let judged = Promise.resolve();
+    return new Promise((resolve, give) => {
+      const reject = (error: Error): void => {
+        if (this.#comparing) this.#hungUp = true;
+        void judged.then(() => give(refused === null ? error : new Error(`${where}: ${refused}`)));
+      };
       const where = `${user}@${host}${this.address === host ? "" : ` (${this.address})`}`;
-      client.on("error", (error) => reject(new Error(`${where}: ${refused ?? (/authentication methods failed/.test(error.message) ? "nobody lets us in: no key of the agent or of ~/.ssh is taken there, nor a password. ssh-copy-id, or --identity FILE" : whyNot(error))}`)));
+      client.on("error", (error) => reject(new Error(`${where}: ${/authentication methods failed/.test(error.message) ? "nobody lets us in: no key of the agent or of ~/.ssh is taken there, nor a password. ssh-copy-id, or --identity FILE" : whyNot(error)}`)));
       client.on("close", () => reject(new Error(`${where}: closed the connection`)));
       client.on("ready", () => { client.setNoDelay(true); resolve(client); });
       client.connect({
         host: this.address, port, username: user, readyTimeout: atTerminal() ? 300_000 : 30_000, keepaliveInterval: 5000, keepaliveCountMax: 6, tryKeyboard: true,
         ...(known.length > 0 && { algorithms: { serverHostKey: kindsOf(known) as never } }),
         hostVerifier: (key: Buffer, verify: (valid: boolean) => void) => {
-          void this.#judge(key, known).then((why) => { refused = why; verify(why === null); });
+          judged = this.#judge(key, known).then((why) => { refused = why; verify(why === null); });
         },
         authHandler: (_left, _partial, next) => {
           void methods.next().then(({ value, done }) => next((done === true ? false : value) as never), (error: unknown) => { refused = reasonOf(error); next(false as never); });
@@ -112,8 +130,10 @@ export class Login {
     if (hostKey !== null) return hostKey === print ? accept() : `HOST KEY MISMATCH: it shows ${print} (${type}), the answers say ${hostKey}`;
     const says = `${host} shows the host key ${print} (${type})`;
     if (!atTerminal()) return `${says}, which nobody knows here. When \`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\` prints the same there: host_key = ${print} in [pair] of the answer file`;
-    const said = await ask(`${says}.\nIs it what \`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\` prints there? yes or no`, null);
-    return said.toLowerCase() === "yes" ? accept() : "the host key was not confirmed";
+    this.#comparing = true;
+    const same = await askYes(`${says}.\nIs it what \`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\` prints there?`);
+    this.#comparing = false;
+    return same ? accept() : "the host key was not confirmed";
   }
 
   async *#methods(): AsyncGenerator<AnyAuthMethod> {

@@ -27,12 +27,13 @@ import { Login } from "./login.ts";
 import type { Target } from "./login.ts";
 import { readMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
-import { propose } from "./propose.ts";
+import { lacking, needsOf } from "./needed.ts";
+import { fallbackOf, propose, whyNot } from "./propose.ts";
 import type { Proposal, Question } from "./propose.ts";
 import type { Side } from "./step.ts";
 import { cableSteps, leftToDo, pairSteps } from "./steps.ts";
 import type { Setting } from "./steps.ts";
-import { ask, atTerminal } from "./terminal.ts";
+import { ask, askYes, atTerminal } from "./terminal.ts";
 
 export interface PairOptions {
   readonly target: Target;
@@ -55,6 +56,7 @@ export async function pair(options: PairOptions): Promise<Outcome> {
   const here = await lookAt([localHost, localHost], 0);
   const own = isItself(here, options.target.host);
   if (own !== null) return outcome("usage", own);
+  if (here.uid !== 0) return outcome("refused", "run it as root, also with --dry-run: it looks at what only root may see");
   const login = new Login({ target: options.target, identity: options.identity, names: peerNames(here), hostKey: answers.said.get("pair")?.get("host_key") ?? null });
   login.address = privateAddress(here, options.target.host) ?? login.address;
   const hosts = [localHost, remoteHost(() => login.connect(), (client) => login.become(client))] as const;
@@ -106,8 +108,11 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
   if (!loaded.ok) return outcome("refused", `the configuration would have problems:\n${loaded.problems.map(formatProblem).join("\n")}\n${filesText(plan)}\nNothing was done. What is missing can be said in the answer file, or in ${ETC} itself.`);
   if (plan.differences.length > 0 && !options.replace) return outcome("refused", `${plan.differences.join("\n")}\nNothing was done. Make them alike, or say --replace: the old files are kept as a dated copy.`, { differences: plan.differences });
   const { config } = loaded;
+  const missing = await lacking(hosts, needsOf({ machines, config }));
+  const vital = missing.filter(({ atHome }) => atHome);
+  if (vital.length > 0) return outcome("refused", [...vital.map((need) => need.missing), "Nothing was done."].join("\n"));
   const packages = machines.map((machine) => missingPackages(machine, config));
-  const notes = [...proposal.notes, ...loaded.warnings.map(formatProblem), ...taken(proposal), ...(options.packages ? [] : packages.flatMap((missing, at) => (missing.length === 0 ? [] : [`${names[at]} lacks ${missing.join(" ")}`]))), ...ownLogin(machines[0], config)];
+  const notes = [...proposal.notes, ...loaded.warnings.map(formatProblem), ...missing.map((need) => need.missing), ...taken(proposal), ...(options.packages ? [] : packages.flatMap((missing, at) => (missing.length === 0 ? [] : [`${names[at]} lacks ${missing.join(" ")}`]))), ...ownLogin(machines[0], config)];
   const setting: Setting = {
     machines, config, writes: plan.writes, source: SOURCE, release: release(), replace: options.replace, stamp: stampNow(),
     packages: options.packages ? [packages[0] ?? [], packages[1] ?? []] : null,
@@ -120,7 +125,7 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
     const { changes } = await carryOut([...first, ...steps], { ...carrying, dryRun: true, say: (line) => say(`would: ${line}`) });
     const text = changes.length === 0 ? `Nothing to do: ${names.join(" and ")} are a pair.` : `${changes.length} steps. Nothing was done.`;
     if (options.dryRun) return outcome("ok", text, { changes, notes, files: plan.writes.map(({ path, at, text: content }) => ({ node: names[at], path: `${ETC}/${path}`, text: content })), dry_run: true, text });
-    if (changes.length > 0 && (await ask("Do all this? yes or no", null)).toLowerCase() !== "yes") return outcome("refused", "Nothing was done.");
+    if (changes.length > 0 && !await askYes("Do all this?")) return outcome("refused", "Nothing was done.");
   }
   pin(login, options.target.host, names[1]);
   const cabled = await carryOut(first, { ...carrying, dryRun: false });
@@ -144,8 +149,10 @@ async function settle(machines: readonly [Machine, Machine], answers: Said, writ
       const missing = proposal.questions.filter(({ required, proposal: proposed }) => required && proposed === null);
       return missing.length === 0 ? { proposal, said } : { obstacle: ["what the machines do not tell must be said, in the file of --answers or in /etc/cluster.d:", ...missing.map(({ section, key, asks }) => `  [${section}] ${key} = …    ${asks}`)].join("\n") };
     }
+    const typed = await ask(`${open.key}${open.required ? "" : ` (Enter: ${fallbackOf(open)})`}: ${open.asks}`, open.proposal);
+    const wrong = typed === "" ? (open.required ? "this one must be said" : null) : whyNot(machines, open, typed);
+    if (wrong !== null) { say(wrong); continue; }
     asked.add(`${open.section} ${open.key}`);
-    const typed = await ask(`${open.key}${open.required ? "" : " (Enter: none)"}: ${open.asks}`, open.proposal);
     if (typed !== "") said = together(new Map([[open.section, new Map([[open.key, typed]])]]), said);
   }
 }

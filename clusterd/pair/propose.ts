@@ -3,7 +3,8 @@
 
 import { isWithin } from "../config/addresses.ts";
 import type { NicRole } from "../config/config.ts";
-import type { CLUSTER } from "../config/options.ts";
+import { CLUSTER, NODE } from "../config/options.ts";
+import type { Option, Options } from "../config/options.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { newDraft, nodeNamed, setKey } from "../import/draft.ts";
 import type { Draft, DraftNode, NodeKey } from "../import/draft.ts";
@@ -123,6 +124,19 @@ function tooFew(machine: Machine, said: Keys): readonly string[] {
   const left = machine.nics.filter((nic) => !isCandidate(nic)).map(({ name, wireless, master, kind }) => `${name} (${wireless ? "wireless" : master !== null ? `belongs to ${master}` : kind})`);
   return [`${machine.name} has ${usable.length} NICs that could take a role (${usable.map(({ name }) => name).join(", ") || "none"}), and three are needed${left.length === 0 ? "" : `; not counted: ${left.join(", ")}`}. Where there are too few, a macvlan can be the redundant one: make it, and name all three in the answer file`];
 }
+
+/** What a person who was asked has typed, judged at once; null: it will do. */
+export function whyNot(machines: Both<Machine>, { section, key }: Question, typed: string): string | null {
+  const said: Said = new Map([[section, new Map([[key, typed]])]]);
+  const strange = ROLES.flatMap((role) => strangeNics(machines, said, role));
+  if (strange.length > 0) return strange.join("\n");
+  const { faults } = optionOf(section, key)?.kind.read({ section, key, isList: false, line: 0, values: [{ line: 0, text: typed, words: typed.split(/\s+/) }] }) ?? { faults: [] };
+  return faults.length === 0 ? null : faults.map(({ message, hint }) => `${message}. ${hint ?? ""}`.trim()).join("\n");
+}
+
+/** What holds when nothing is answered. */
+export const fallbackOf = ({ section, key }: Question): string => optionOf(section, key)?.fallbackSays ?? "none";
+const optionOf = (section: string, key: string): Option<unknown> | undefined => ((section === "cluster" ? CLUSTER : NODE) as Options)[key];
 
 /** Of a clone, or of a NIC that was given another's. */
 function sameMacs(machines: Both<Machine>): readonly string[] {

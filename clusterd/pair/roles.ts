@@ -50,7 +50,11 @@ export function layOut(machines: Both<Machine>, said: (at: 0 | 1, role: NicRole)
   const heartbeat = choose("heartbeat", (at) => {
     const cable = cables.find(({ nics }) => said(at === 0 ? 1 : 0, "heartbeat") === null || nics[at === 0 ? 1 : 0].includes(said(at === 0 ? 1 : 0, "heartbeat") as Nic));
     const [nic] = cable === undefined ? [] : free(at, cable.nics[at]);
-    return nic === undefined || cable === undefined ? null : { nic, why: `both nodes have an address in ${cable.network}, which is not the LAN`, sure: cables.length === 1 };
+    if (nic === undefined) {
+      const alike = free(at, candidates(machines[at])).find(({ name }) => name === said(at === 0 ? 1 : 0, "heartbeat")?.name);
+      return alike === undefined ? null : { nic: alike, why: "called as that of the other node", sure: false };
+    }
+    return cable === undefined ? null : { nic, why: `both nodes have an address in ${cable.network}, which is not the LAN`, sure: cables.length === 1 };
   });
   const redundant = choose("redundant", (at) => spare(free(at, candidates(machines[at])), lan?.shared.network ?? null));
   return { lan: lan?.shared.network ?? null, roles: ([0, 1] as const).map((at): Roles => ({ main: main[at], heartbeat: heartbeat[at], redundant: redundant[at] })) as unknown as Both<Roles> };

@@ -15,6 +15,14 @@ export async function ask(question: string, proposal: string | null): Promise<st
   }
 }
 
+/** Asked until it is one of the two. */
+export async function askYes(question: string): Promise<boolean> {
+  for (;;) {
+    const typed = (await ask(`${question} yes or no`, null)).toLowerCase();
+    if (/^(y|yes|n|no)$/.test(typed)) return typed.startsWith("y");
+  }
+}
+
 /** Without showing it. */
 export async function askSecret(question: string): Promise<string> {
   process.stderr.write(`${question}: `);

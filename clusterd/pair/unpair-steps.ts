@@ -36,6 +36,9 @@ function stop({ init }: Machine, at: Side): Step {
 /** Ours of both identities: their tables are empty by now. */
 const RULES = `for table in ${FIRST_TABLE} ${FIRST_TABLE + 1}; do while ip rule del table $table 2>/dev/null; do :; done; done; `;
 
+/** What the boot process raises by itself: `auto`, and `allow-hotplug`, which Debian's installer writes. */
+const RAISED = "{ ifquery --list --allow auto; ifquery --list --allow hotplug; }";
+
 /** The NICs get the MACs that they were built with; the main one comes up as the boot process would bring it up. */
 function boot({ boot: files, nics, name }: Machine, config: Config | null, at: Side): readonly Step[] {
   const changed = [...files].filter(([, text]) => asBefore(text) !== text);
@@ -46,7 +49,7 @@ function boot({ boot: files, nics, name }: Machine, config: Config | null, at: S
   const bare = (nic: string, mac: string | undefined): string => `ip address flush dev ${nic}; ip link set dev ${nic} down${mac === undefined ? "" : ` address ${mac}`}; `;
   return [
     ...changed.map(([file, text]) => step(at, `put ${main.interface} and ${redundant.interface} back into ${file}`, null, rewriting(file), asBefore(text))),
-    step(at, `ifup ${main.interface}, with its MAC ${main.mac}`, null, `${bare(redundant.interface, spare)}${bare(main.interface, main.mac)}${RULES}for nic in ${main.interface} ${redundant.interface}; do ! ifquery --list --allow auto | grep -qxF "$nic" || ifup --force "$nic"; done`),
+    step(at, `ifup ${main.interface}, with its MAC ${main.mac}`, null, `${bare(redundant.interface, spare)}${bare(main.interface, main.mac)}${RULES}for nic in ${main.interface} ${redundant.interface}; do ! ${RAISED} | grep -qxF "$nic" || ifup --force "$nic"; done`),
   ];
 }
 

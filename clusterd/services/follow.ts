@@ -31,15 +31,24 @@ export async function follow({ addresses, services, state, stand, tell }: Follow
   const lacking = await addresses(config);
   if (lacking !== null) tell("alarm", "network.addresses", null, `the addresses of the new configuration: ${lacking}`);
   await Promise.all(identities.map(async (identity) => {
-    const done = await services.follow(identity);
-    if (done === null) return;
-    const { stopped, started } = done;
+    const { stopped, started } = await services.follow(identity) ?? { stopped: null, started: null };
     if (stopped !== null) tell(stopped.ok ? "info" : "alarm", "service.removed", identity, `no longer in the configuration: ${inWords(stopped)}`);
-    if (started === null) return;
-    tell(started.ok ? "info" : "alarm", "service.added", identity, `new in the configuration: ${inWords(started)}`);
-    // One that is new and runs does not mend one that failed before.
-    if (!started.ok || state().holdings[identity].services === "stopped") stand(identity, started.ok, started.detail);
+    if (started !== null) tell(started.ok ? "info" : "alarm", "service.added", identity, `new in the configuration: ${inWords(started)}`);
+    const now = (): string => state().holdings[identity].services;
+    if (started?.ok === false) stand(identity, false, started.detail);
+    else if (started !== null && now() === "stopped") stand(identity, true, started.detail);
+    else if (now() === "failed") await again(identity);
   }));
+
+  /** What had failed is what a person has mended, or has started by hand: looked at, and started where it does not run. */
+  async function again(identity: Index): Promise<void> {
+    const failing = (await services.check(identity)).each.filter(({ ok }) => !ok);
+    const tried = [];
+    for (const { service } of failing) tried.push(await services.restart(identity, service));
+    const still = tried.find(({ ok }) => !ok);
+    if (failing.length > 0) tell(still === undefined ? "info" : "alarm", "service.started-again", identity, tried.map(inWords).join("; "));
+    if (still === undefined && state().holdings[identity].services === "failed") stand(identity, true, "all run");
+  }
 }
 
 const inWords = ({ detail, each }: ServicesOutcome): string => `${each.map(({ service }) => service).join(", ")}: ${detail}`;

@@ -24,7 +24,7 @@ export function troublesOf({ node, nodes, core, configuration, jobs, maintenance
   const { references, witness } = core;
   const pushed = jobs.filter(({ identity }) => holds(core, nodes, identity));
   return [
-    ...when(references.of > 0 && !references.majority, "references", `${node}: ${references.answered} of ${references.of} reference hosts answer`),
+    ...when(references.of > 0 && !references.majority && references.ago !== null, "references", `${node}: ${references.answered} of ${references.of} reference hosts answer`),
     ...when(references.majority && references.answered < references.of, "reference", `${node}: only ${references.answered} of ${references.of} reference hosts answer: one that is retired still counts, so name another in \`references\``),
     ...when(witness !== null && (witness.ago === null || witness.ago > WITNESS_SILENT), "witness", `${node}: the witness does not answer`),
     ...(maintenance == null ? [] : [{ key: "maintenance", text: `${node}: in maintenance ${maintenanceText(maintenance, wall)}` }]),
@@ -54,7 +54,7 @@ function held(known: readonly NodeStatus[], identity: Index): readonly Unserved[
   const holders = known.filter(({ core }) => HOLDING.includes(core.identities[identity].role));
   if (holders.length > 1) return [{ text: `${name} is held by both nodes`, next: "`clusterd stop` on the one that should not have it, and `clusterd support-bundle` on both: this must not happen" }];
   if (holders.some(({ core }) => core.identities[identity].services === "failed"))
-    return [{ text: `services of ${name} failed to start on ${holders[0]?.node}`, next: `\`clusterd history\` there says why; start them by hand once that is repaired, or \`clusterd switchover ${name}\`` }];
+    return [{ text: `services of ${name} failed to start on ${holders[0]?.node}`, next: `\`clusterd history\` there says why; once that is repaired \`clusterd reload\` there starts them, or \`clusterd switchover ${name}\`` }];
   if (holders.length === 1 || known.length === 1 && recorded(known[0] as NodeStatus, identity)) return [];
   const waitsFor = known.map(({ core }) => core.identities[identity].waitsFor).find((what) => what !== null);
   return [{ text: `nobody holds ${name}`, next: waitsFor == null ? "it should be over in seconds; `clusterd history` says what goes on" : `it waits for ${waitsFor}` }];

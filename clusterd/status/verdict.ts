@@ -6,6 +6,7 @@
 import type { NodeView } from "../commands/look.ts";
 import type { IdentitySummary, Index } from "../core/model.ts";
 import type { NodeStatus } from "./control.ts";
+import { maintenanceText } from "../maintenance.ts";
 import { HOLDING, troublesOf, unserved } from "./troubles.ts";
 
 export type State = "NOT SERVED" | "NOT REDUNDANT" | "SERVED" | "ALL WELL";
@@ -41,6 +42,10 @@ const VERDICTS: readonly (readonly [State, (known: readonly NodeStatus[], missin
     if (core.peer.state !== "silent" && core.peer.state !== "unknown") return null;
     return { says: `${node} is alone: ${peer} is silent on every link`,
       next: `look at ${peer}: power, console, cables. When it is back it is resynchronised first, by itself; then \`clusterd failback\`` };
+  }],
+  ["NOT REDUNDANT", (known) => {
+    const resting = known.find(({ maintenance }) => maintenance != null);
+    return resting?.maintenance == null ? null : { says: `${resting.node} takes nothing over: in maintenance ${maintenanceText(resting.maintenance, resting.wall)}`, next: `\`clusterd undrain\` on ${resting.node} when the work is done` };
   }],
   ["NOT REDUNDANT", (known) => {
     const locked = each(known, ({ locked }) => locked);

@@ -48,7 +48,7 @@ export function addHistory(program: Command, { say, fail, configured, withJob }:
         if (name !== undefined && config.jobs.every((job) => job.name !== name)) return fail(EXIT.usage, noJob(config, name));
         const runs = backupRuns(BACKUPS, name === undefined ? config.jobs.map((job) => job.name) : [name]);
         if (flags.json) return say(JSON.stringify({ version: 1, ok: true, runs }));
-        if (runs.length === 0) say("no run has replaced or deleted anything on this node");
+        if (runs.length === 0) say("no run has replaced or deleted anything on this node; what was replaced on the other one: `mirror backups JOB PATH`");
         for (const { folder, kind, files } of runs) say(`${folder}  ${kind}  ${files} files`);
       }));
 

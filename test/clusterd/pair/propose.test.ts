@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { readAnswers, saidByFiles } from "../../../clusterd/pair/answers.ts";
 import type { Said } from "../../../clusterd/pair/answers.ts";
 import type { Machine } from "../../../clusterd/pair/machine.ts";
-import { propose } from "../../../clusterd/pair/propose.ts";
+import { fallbackOf, propose, whyNot } from "../../../clusterd/pair/propose.ts";
 import { machine, nic, withNics } from "./machines.ts";
 
 const NOTHING: Said = new Map();
@@ -137,4 +137,22 @@ test("what an existing configuration says stands, whatever the NICs carry now", 
 test("an answer file is judged as a whole: each stranger with its line", () => {
   const { problems } = readAnswers("host_key = x\n[pair]\npassword = y\n[serv1]\nMAIN_INTERFACES = eth0\n[cluster]\nreferences = none\n", "pair.ini");
   assert.deepEqual(problems.map(({ line, message }) => `${line} ${message}`), ["1 host_key stands in no section", "3 [pair] knows no password", "5 [serv1] knows no MAIN_INTERFACES"]);
+});
+
+test("two bare NICs: the private cable is asked; once one node's is named, the other's of the same name is proposed", () => {
+  const bare = (n: 1 | 2): Machine => machine(n, { nics: [nic("eth0", `02:00:00:00:00:0${n}`, `192.168.50.${n}`), nic("eth1", `02:00:00:00:01:0${n}`), nic("eth2", `02:00:00:00:02:0${n}`)] });
+  assert.ok(proposed(bare(1), bare(2)).asked.includes("serv1 HEARTBEAT_INTERFACE null"));
+  const { asked, keys } = proposed(bare(1), bare(2), said("[serv1]\nHEARTBEAT_INTERFACE = eth2\n"));
+  assert.ok(asked.includes("serv2 HEARTBEAT_INTERFACE eth2"), asked.join("\n"));
+  assert.equal(keys[1]?.["REDUNDANT_INTERFACE"], "eth1");
+});
+
+test("a typed answer is judged at once, by the key's own rules", () => {
+  const both = [machine(1), machine(2)] as const;
+  const judged = (section: string, key: string, typed: string): string | null => whyNot(both, { section, key, asks: "", proposal: null, required: false }, typed);
+  assert.match(judged("serv1", "HEARTBEAT_INTERFACE", "eht1") ?? "", /serv1 has no such NIC. Did you mean eth1/);
+  assert.match(judged("serv2", "ADMIN_IPADDR", "192.168.50.999") ?? "", /is no IPv4 address/);
+  assert.match(judged("cluster", "references", "gateway 192.168.50.251") ?? "", /"gateway" is no IPv4 address/);
+  for (const [section, key, typed] of [["serv1", "HEARTBEAT_INTERFACE", "eth1"], ["serv2", "ADMIN_IPADDR", "192.168.50.12"], ["cluster", "references", "192.168.50.251 192.168.50.252"]] as const) assert.equal(judged(section, key, typed), null);
+  assert.equal(fallbackOf({ section: "cluster", key: "references", asks: "", proposal: null, required: false }), "the MAIN_GATEWAY of both nodes");
 });

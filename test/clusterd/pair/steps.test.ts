@@ -10,6 +10,7 @@ import type { Config } from "../../../clusterd/config/config.ts";
 import { carryOut } from "../../../clusterd/pair/carry-out.ts";
 import { localHost, runJob } from "../../../clusterd/pair/host.ts";
 import { readTarget } from "../../../clusterd/pair/login.ts";
+import { lacking, needsOf } from "../../../clusterd/pair/needed.ts";
 import { readMachine } from "../../../clusterd/pair/machine.ts";
 import type { Step } from "../../../clusterd/pair/step.ts";
 import { quote } from "../../../clusterd/pair/step.ts";
@@ -110,6 +111,28 @@ test("a step that is done is not done again; one that fails ends the run and say
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("a unit, script, program or tree that is not there is named before anything is done; on the other node only what starts the service", async () => {
+  const [service] = CONFIG.services;
+  const starting = (action: Config["services"][number]["action"]): Config => ({ ...CONFIG, jobs: [], services: [{ ...service!, name: "shop", action }] });
+  const missing = async (config: Config): Promise<readonly string[]> => (await lacking(HOSTS, needsOf({ machines: [machine(1), machine(2)], config }))).map((need) => `${need.atHome} ${need.missing}`);
+  assert.deepEqual(await missing(starting({ kind: "command", start: ["/nowhere/shop", "start"], stop: [], check: [] })), [
+    "true serv1 has no program /nowhere/shop, which is to start shop: install it there, or correct `start_command` in /etc/cluster.d",
+    "false serv2 has no program /nowhere/shop, which is to start shop: install it there, or correct `start_command` in /etc/cluster.d",
+  ]);
+  assert.deepEqual(await missing(starting({ kind: "command", start: ["/bin/sh", "start"], stop: [], check: [] })), []);
+  assert.match((await missing(starting({ kind: "init", script: "/etc/init.d/no-such", args: [] })))[0] ?? "", /^true serv1 has no init script no-such/);
+  assert.match((await missing(starting({ kind: "systemd", unit: "no-such.service" })))[0] ?? "", /^true serv1 has no unit no-such\.service/);
+  const www = CONFIG.jobs.find(({ name }) => name === "www")!;
+  const mirroring = (path: string): Config => ({ ...CONFIG, services: [], jobs: [{ ...www, entries: [{ ...www.entries[0]!, path }] }] });
+  assert.deepEqual(await missing(mirroring("/nowhere/it's/")), ["true serv1 has no /nowhere/it's/, which www is to mirror: make it, or correct `path` in /etc/cluster.d"]);
+  assert.deepEqual(await missing(mirroring("/tmp/")), []);
+});
+
+test("what the boot process raises is raised again, by `allow-hotplug` too, as Debian's installer writes it", () => {
+  const up = unpairSteps({ machines: [machine(1, { boot: new Map([["/etc/network/interfaces", "#clusterd-pair# allow-hotplug eth0\n"]]) }), null], config: CONFIG, stamp: "S" }).find(({ what }) => what.startsWith("ifup eth0"));
+  assert.match(up?.act.script ?? "", /--allow auto; ifquery --list --allow hotplug/);
 });
 
 test("a source that fails is the failure, whatever the reader says", async () => {

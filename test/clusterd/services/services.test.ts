@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../../clusterd/base/log.ts";
 import type { Action, Config, NodeConfig, ServiceConfig } from "../../../clusterd/config/config.ts";
 import { UNCHECKED } from "../takeover/sample.ts";
+import type { State } from "../../../clusterd/core/state.ts";
+import { follow } from "../../../clusterd/services/follow.ts";
 import { createServices, type Services } from "../../../clusterd/services/services.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, alarm() {}, say() {}, flush: async () => {} } as Log;
@@ -286,6 +288,31 @@ test("what has left the configuration and does not stop is told, and tried again
   assert.ok((await all.stop(0)).ok);
   assert.ok((await all.stop(0)).ok);
   assert.equal(story().filter((line) => line === "web stop").length, 2, "and then it is forgotten");
+});
+
+test("a reload looks again at what had failed to start: it is started where it does not run, and what runs is left alone", async (t) => {
+  const { dir, services, script, story } = scene(t);
+  const here = (name: string): ServiceConfig => service(name, init(script(`init.d/${name}`, `case $verb in start) [ -e mended ] && touch ${name}-up ;; status) [ -e ${name}-up ] || exit 3 ;; esac`)));
+  const config = configured(here("mail"), here("web"));
+  const all = services(...config.services);
+  const holding = { role: "owner", services: "failed" };
+  const [told, stood]: [string[], boolean[]] = [[], []];
+  const reload = (): Promise<void> => follow({
+    addresses: async () => null, services: all, state: () => ({ holdings: [holding, holding] }) as unknown as State,
+    stand: (_identity, ok) => { stood.push(ok); holding.services = ok ? "started" : "failed"; },
+    tell: (level, event, _identity, because) => told.push(`${level} ${event} ${because}`),
+  }, config as Config, [0]);
+  assert.equal((await all.start(0)).ok, false);
+  await reload();
+  assert.deepEqual(stood, [], "it fails again");
+  assert.match(told.at(-1) ?? "", /^alarm service\.started-again mail: 0 of 1 service started.*; web: 0 of 1/);
+  writeFileSync(join(dir, "mended"), "");
+  writeFileSync(join(dir, "web-up"), "");
+  const before = story().length;
+  await reload();
+  assert.deepEqual(stood, [true]);
+  assert.deepEqual(story().slice(before).filter((line) => !line.endsWith("status")), ["mail stop", "mail start"]);
+  assert.match(told.at(-1) ?? "", /^info service\.started-again mail: 1 service started/);
 });
 
 test("restart stops and starts that one service, in its turn; a stop that comes meanwhile cancels its start", async (t) => {

@@ -67,9 +67,9 @@ if (await needsLab(test)) {
 
   before(async () => {
     await pair.up();
-    // As an installer leaves it: the LAN's address and no other. The private cable is plugged in, and that is all.
+    // As an installer leaves it: the LAN's address and no other, raised by `allow-hotplug`. The private cable is plugged in, and that is all.
     for (const node of BOTH) await pair.must(node, ["sh", "-ec", `
-      printf 'source /etc/network/interfaces.d/*\\nauto lo eth0\\niface lo inet loopback\\niface eth0 inet static\\n  address %s\\n' "$(ip -br -4 addr show eth0 | awk '{print $3}')" >/etc/network/interfaces
+      printf 'source /etc/network/interfaces.d/*\\nauto lo\\nallow-hotplug eth0\\niface lo inet loopback\\niface eth0 inet static\\n  address %s\\n' "$(ip -br -4 addr show eth0 | awk '{print $3}')" >/etc/network/interfaces
       ip address flush dev eth1; ip link set eth1 down
       sed -i 's|^server.document-root.*|server.document-root = "/srv/www"|' /etc/lighttpd/lighttpd.conf`]);
     // The one thing that nobody can propose: what is to be mirrored and served.

@@ -1,0 +1,52 @@
+// What the services need and a machine has not: the unit, script or program that starts them, and at home the trees. Looked for
+// before anything is changed: a typo there is an owner that serves nothing, and minutes of waiting for it.
+
+import type { Action, Config } from "../config/config.ts";
+import { INIT_FOLDERS } from "../services/commands.ts";
+import type { Host } from "./host.ts";
+import { runJob } from "./host.ts";
+import type { Machine } from "./machine.ts";
+import type { Side } from "./step.ts";
+import { quote } from "./step.ts";
+import { homeOf } from "./steps.ts";
+
+export interface Need {
+  readonly at: Side;
+  /** At home nothing can be served without it; on the other machine nothing but a takeover lacks it. */
+  readonly atHome: boolean;
+  /** Ends with 0 when it is there. */
+  readonly test: string;
+  readonly missing: string;
+}
+
+export function needsOf({ machines, config }: { readonly machines: readonly [Machine, Machine]; readonly config: Config }): readonly Need[] {
+  return ([0, 1] as const).flatMap((at): readonly Need[] => {
+    const { name: node } = machines[at];
+    const isHome = (home: 0 | 1): boolean => home === homeOf(machines[at], config);
+    const services = config.services.flatMap(({ name, action, home }): readonly Need[] => {
+      const needed = action === null ? null : startedBy(action);
+      return needed === null ? [] : [{ at, atHome: isHome(home), test: needed.test, missing: `${node} has no ${needed.what}, which is to start ${name}: install it there, or correct ${needed.key} in /etc/cluster.d` }];
+    });
+    const trees = config.jobs.filter(({ home }) => isHome(home)).flatMap(({ name, entries }) => entries.filter(({ kind }) => kind === "tree")
+      .map(({ path }): Need => ({ at, atHome: true, test: `[ -d ${quote(path)} ]`, missing: `${node} has no ${path}, which ${name} is to mirror: make it, or correct \`path\` in /etc/cluster.d` })));
+    return [...services, ...trees];
+  });
+}
+
+function startedBy(action: Action): { readonly test: string; readonly what: string; readonly key: string } | null {
+  if (action.kind === "systemd") return { test: `systemctl cat ${quote(action.unit)} >/dev/null 2>&1`, what: `unit ${action.unit}`, key: "`start`" };
+  if (action.kind === "command") return action.start[0] === undefined ? null : { test: `[ -x ${quote(action.start[0])} ]`, what: `program ${action.start[0]}`, key: "`start_command`" };
+  const name = action.script.replace(/^.*\//, "");
+  return { test: [action.script, ...INIT_FOLDERS.map((folder) => `${folder}/${name}`)].map((path) => `[ -x ${quote(path)} ]`).join(" || "), what: `init script ${name}`, key: "`start`" };
+}
+
+/** Those that are not met. */
+export async function lacking(hosts: readonly [Host, Host], needs: readonly Need[]): Promise<readonly Need[]> {
+  const each = await Promise.all(([0, 1] as const).map(async (at) => {
+    const here = needs.filter((need) => need.at === at);
+    if (here.length === 0) return [];
+    const { out } = await runJob(hosts, { at, script: here.map(({ test }, index) => `{ ${test}; } || echo ${index}`).join("\n") });
+    return out.split("\n").flatMap((line) => here[line === "" ? -1 : Number(line)] ?? []);
+  }));
+  return each.flat();
+}
