@@ -11,6 +11,9 @@ const wordsOf = (line: string): readonly string[] => line.trim().split(/\s+/);
 /** eth0:1 is an address of eth0. */
 const isOf = (nics: readonly string[], name = ""): boolean => nics.includes(name.replace(/:.*$/, ""));
 
+/** NICs that have a stanza. */
+export const ifacesOf = (text: string): readonly string[] => text.split("\n").map(wordsOf).flatMap(([word, name = ""]) => (word === "iface" ? [name.replace(/:.*$/, "")] : []));
+
 /** `auto eth0 eth1` is followed by `auto eth1`. */
 export function withoutNics(text: string, nics: readonly string[]): string {
   let within = false;

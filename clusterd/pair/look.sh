@@ -11,7 +11,8 @@ echo "host $(uname -n | cut -d. -f1)"
 echo "uid $(id -u)"
 echo "arch $(uname -s)-$(uname -m)"
 if [ -d /run/systemd/system ]; then echo "init systemd"; elif [ -d /etc/init.d ]; then echo "init sysv"; else echo "init none"; fi
-[ ! -S /run/clusterd/clusterd.sock ] || echo "daemon runs"
+# The socket's file outlives a daemon that has ended; its entry here does not.
+! grep -q ' /run/clusterd/clusterd.sock$' /proc/net/unix || echo "daemon runs"
 echo "addresses $(ip -j -d address show | tr -d '\n')"
 echo "routes $(ip -j -4 route show default | tr -d '\n')"
 for nic in /sys/class/net/*; do
@@ -23,5 +24,6 @@ done
 if [ -d /etc/cluster.d ]; then find /etc/cluster.d -type f; fi | sort | while read -r path; do
   case ${path##*/} in .*|*~|*.bak|*.orig|*.swp|*.new-*) ;; *) file config "$path" ;; esac
 done
+for folder in /run/NetworkManager /run/systemd/netif; do [ ! -d "$folder" ] || echo "manager $folder"; done
 for path in /etc/network/interfaces /etc/network/interfaces.d/*; do file boot "$path"; done
 echo "end"

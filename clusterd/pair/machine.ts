@@ -32,6 +32,8 @@ export interface Machine {
   readonly config: ReadonlyMap<string, string>;
   /** The files of ifupdown, by full path. */
   readonly boot: ReadonlyMap<string, string>;
+  /** NetworkManager or networkd runs, and may be whom a NIC has its address from. */
+  readonly managed: boolean;
 }
 
 interface Line {
@@ -54,7 +56,7 @@ export function readMachine(text: string): Machine | null {
     name: one("host"), uid: Number(one("uid")), arch: one("arch"), init: one("init") as Machine["init"], programs: all("program"), runs: all("daemon").length > 0,
     nics: (list(one("addresses")) as readonly Line[]).filter(({ link_type: type }) => type === "ether").map((line) => nicOf(line, wireless.includes(line.ifname))),
     gateway: route?.gateway === undefined || route.dev === undefined || !isAddress4(route.gateway) ? null : { address: route.gateway, nic: route.dev },
-    config: new Map(all("config").map(decoded).map(([path, content]) => [path.slice(ETC.length), content])), boot: new Map(all("boot").map(decoded)),
+    config: new Map(all("config").map(decoded).map(([path, content]) => [path.slice(ETC.length), content])), boot: new Map(all("boot").map(decoded)), managed: all("manager").length > 0,
   };
 }
 

@@ -6,7 +6,7 @@
 
 import type { Action, Config } from "../config/config.ts";
 import { PROGRAMS } from "../install/wanted.ts";
-import { withoutNics } from "./boot-files.ts";
+import { ifacesOf, withoutNics } from "./boot-files.ts";
 import type { Write } from "./files.ts";
 import type { Machine } from "./machine.ts";
 import { quote } from "./step.ts";
@@ -49,8 +49,11 @@ export function cableSteps({ machines, config }: Setting): readonly Step[] {
   return SIDES.flatMap((at): readonly Step[] => {
     const { interface: nic, address, prefix } = config.nodes[homeOf(machines[at], config)].heartbeat;
     const bare = machines[at].nics.some(({ name, addresses }) => name === nic && addresses.length === 0);
-    if (!bare || !machines[at].boot.has("/etc/network/interfaces")) return [];
-    return [{ at, what: `give ${nic} its address ${address}/${prefix}, in ${CABLE_FILE}`, done: null, act: job(at, `umask 022; mkdir -p "$(dirname ${CABLE_FILE})" && cat >${CABLE_FILE} && ifup --force ${nic}`, `auto ${nic}\niface ${nic} inet static\n    address ${address}/${prefix}\n`) }];
+    const { boot, managed } = machines[at];
+    // An address that was given by hand, or that unpair has left up, is gone with the next boot.
+    const lasts = managed || [...boot.values()].some((text) => ifacesOf(text).includes(nic));
+    if (!boot.has("/etc/network/interfaces") || (!bare && lasts)) return [];
+    return [{ at, what: `give ${nic} its address ${address}/${prefix}, in ${CABLE_FILE}`, done: null, act: job(at, `umask 022; mkdir -p "$(dirname ${CABLE_FILE})" && cat >${CABLE_FILE}${bare ? ` && ifup --force ${nic}` : ""}`, `auto ${nic}\niface ${nic} inet static\n    address ${address}/${prefix}\n`) }];
   });
 }
 

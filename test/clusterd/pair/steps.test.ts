@@ -70,6 +70,10 @@ test("a private NIC without its address gets it from ifupdown, where that is in 
   const bare = (n: 1 | 2, boot: ReadonlyMap<string, string>) => withNics(machine(n, { boot }), nic("eth1", `02:00:00:00:01:0${n}`));
   assert.deepEqual(whats(cableSteps(setting())), []);
   assert.deepEqual(whats(cableSteps(setting({ machines: [bare(1, BOOT), bare(2, new Map())] }))), [`0 give eth1 its address 10.50.0.1/24, in ${CABLE_FILE}`]);
+  const byHand = cableSteps(setting({ machines: [machine(1, { boot: BOOT }), machine(2, { boot: BOOT, managed: true })] }));
+  assert.deepEqual(whats(byHand), [`0 give eth1 its address 10.50.0.1/24, in ${CABLE_FILE}`], "it is up, and nothing would raise it at the next boot");
+  assert.doesNotMatch(byHand[0]?.act.script ?? "", /ifup/);
+  assert.deepEqual(cableSteps(setting({ machines: [machine(1, { boot: new Map([...BOOT, [CABLE_FILE, "auto eth1\niface eth1 inet static\n"]]) }), machine(2)] })), []);
   assert.ok(whats(unpairSteps({ machines: [machine(1, { boot: new Map([[CABLE_FILE, "auto eth1\n"]]) }), null], config: null, stamp: "S" })).some((what) => what.startsWith(`0 remove ${CABLE_FILE}`)));
 });
 

@@ -171,5 +171,8 @@ if (await needsLab(test)) {
     }
     await until("serv2 to be reached at its address", 10_000, async () => (await pair.exec("serv1", ["ping", "-c", "1", "-W", "1", "192.168.50.2"])).code === 0);
     assert.deepEqual((await clusterd("unpair --here-only")).changes, []);
+    const { changes: again } = await clusterd("pair serv2 --answers /root/pair.ini --dry-run");
+    assert.ok(!again.some((change) => change.includes("reload")), `nothing runs there that could reload:\n${again.join("\n")}`);
+    assert.ok(again.some((change) => change.startsWith("serv1: give eth1 its address")), `it is up, and would not be after the next boot:\n${again.join("\n")}`);
   });
 }
