@@ -24,6 +24,6 @@ done
 if [ -d /etc/cluster.d ]; then find /etc/cluster.d -type f; fi | sort | while read -r path; do
   case ${path##*/} in .*|*~|*.bak|*.orig|*.swp|*.new-*) ;; *) file config "$path" ;; esac
 done
-for folder in /run/NetworkManager /run/systemd/netif; do [ ! -d "$folder" ] || echo "manager $folder"; done
+for sign in /run/NetworkManager /run/systemd/netif/state; do [ ! -e "$sign" ] || echo "manager $sign"; done
 for path in /etc/network/interfaces /etc/network/interfaces.d/*; do file boot "$path"; done
 echo "end"
