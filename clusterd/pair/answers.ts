@@ -30,6 +30,9 @@ export function readAnswers(text: string, file: string): { readonly said: Said; 
 
 const keysOf = ({ keys }: IniFile, section: string): Keys => new Map(keys.filter((one) => one.section === section).map((one) => [one.key, valueOf(one)]));
 
+/** The file that says all this. */
+export const answersText = (said: Said): string => [...said].map(([section, keys]) => `[${section}]\n${[...keys].map(([key, value]) => `${key} = ${value}\n`).join("")}`).join("");
+
 /** Of a configuration that is there on the first machine, or else on the second. Its faults are the loader's to find. */
 export function saidByFiles([here, there]: readonly [Machine, Machine]): Said {
   const text = (path: string): string => here.config.get(path) ?? there.config.get(path) ?? "";

@@ -65,6 +65,11 @@ export class Login {
     return this.#accepted === null ? null : `${this.#accepted.type} ${this.#accepted.key.toString("base64")}`;
   }
 
+  /** As an answer file has it. */
+  get print(): string {
+    return this.#accepted === null ? "" : fingerprint(this.#accepted.key);
+  }
+
   /** Throws what a person can act on. */
   async connect(): Promise<Client> {
     this.#hungUp = false;

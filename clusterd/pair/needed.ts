@@ -1,14 +1,13 @@
 // What the services need and a machine has not: the unit, script or program that starts them, and at home the trees. Looked for
-// before anything is changed: a typo there is an owner that serves nothing, and minutes of waiting for it.
+// before anything is changed, and by `clusterd check`: a typo there is an owner that serves nothing.
 
 import type { Action, Config } from "../config/config.ts";
+import type { Index } from "../core/model.ts";
 import { INIT_FOLDERS } from "../services/commands.ts";
 import type { Host } from "./host.ts";
 import { runJob } from "./host.ts";
-import type { Machine } from "./machine.ts";
 import type { Side } from "./step.ts";
 import { quote } from "./step.ts";
-import { homeOf } from "./steps.ts";
 
 export interface Need {
   readonly at: Side;
@@ -19,18 +18,16 @@ export interface Need {
   readonly missing: string;
 }
 
-export function needsOf({ machines, config }: { readonly machines: readonly [Machine, Machine]; readonly config: Config }): readonly Need[] {
-  return ([0, 1] as const).flatMap((at): readonly Need[] => {
-    const { name: node } = machines[at];
-    const isHome = (home: 0 | 1): boolean => home === homeOf(machines[at], config);
-    const services = config.services.flatMap(({ name, action, home }): readonly Need[] => {
-      const needed = action === null ? null : startedBy(action);
-      return needed === null ? [] : [{ at, atHome: isHome(home), test: needed.test, missing: `${node} has no ${needed.what}, which is to start ${name}: install it there, or correct ${needed.key} in /etc/cluster.d` }];
-    });
-    const trees = config.jobs.filter(({ home }) => isHome(home)).flatMap(({ name, entries }) => entries.filter(({ kind }) => kind === "tree")
-      .map(({ path }): Need => ({ at, atHome: true, test: `[ -d ${quote(path)} ]`, missing: `${node} has no ${path}, which ${name} is to mirror: make it, or correct \`path\` in /etc/cluster.d` })));
-    return [...services, ...trees];
+/** Of the node `self` of this configuration, which is machine `at`. */
+export function needsOf(config: Config, self: Index, at: Side): readonly Need[] {
+  const { name: node } = config.nodes[self];
+  const services = config.services.flatMap(({ name, action, home }): readonly Need[] => {
+    const needed = action === null ? null : startedBy(action);
+    return needed === null ? [] : [{ at, atHome: home === self, test: needed.test, missing: `${node} has no ${needed.what}, which is to start ${name}: install it there, or correct ${needed.key} in /etc/cluster.d` }];
   });
+  const trees = config.jobs.filter(({ home }) => home === self).flatMap(({ name, entries }) => entries.filter(({ kind }) => kind === "tree")
+    .map(({ path }): Need => ({ at, atHome: true, test: `[ -d ${quote(path)} ]`, missing: `${node} has no ${path}, which ${name} is to mirror: make it, or correct \`path\` in /etc/cluster.d` })));
+  return [...services, ...trees];
 }
 
 function startedBy(action: Action): { readonly test: string; readonly what: string; readonly key: string } | null {

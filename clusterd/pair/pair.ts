@@ -16,7 +16,7 @@ import { PROGRAMS, SOURCE, wantedThings } from "../install/wanted.ts";
 import type { Finding } from "../preflight/checks.ts";
 import { preflightText } from "../preflight/text.ts";
 import { pinHostKey } from "../../mirror/keys.ts";
-import { readAnswers, saidByFiles, together } from "./answers.ts";
+import { answersText, readAnswers, saidByFiles, together } from "./answers.ts";
 import type { Said } from "./answers.ts";
 import { carryOut } from "./carry-out.ts";
 import { planFiles } from "./files.ts";
@@ -31,7 +31,7 @@ import { lacking, needsOf } from "./needed.ts";
 import { fallbackOf, propose, whyNot } from "./propose.ts";
 import type { Proposal, Question } from "./propose.ts";
 import type { Side } from "./step.ts";
-import { cableSteps, leftToDo, pairSteps } from "./steps.ts";
+import { cableSteps, homeOf, leftToDo, pairSteps } from "./steps.ts";
 import type { Setting } from "./steps.ts";
 import { ask, askYes, atTerminal } from "./terminal.ts";
 
@@ -108,7 +108,7 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
   if (!loaded.ok) return outcome("refused", `the configuration would have problems:\n${loaded.problems.map(formatProblem).join("\n")}\n${filesText(plan)}\nNothing was done. What is missing can be said in the answer file, or in ${ETC} itself.`);
   if (plan.differences.length > 0 && !options.replace) return outcome("refused", `${plan.differences.join("\n")}\nNothing was done. Make them alike, or say --replace: the old files are kept as a dated copy.`, { differences: plan.differences });
   const { config } = loaded;
-  const missing = await lacking(hosts, needsOf({ machines, config }));
+  const missing = await lacking(hosts, ([0, 1] as const).flatMap((at) => needsOf(config, homeOf(machines[at], config), at)));
   const vital = missing.filter(({ atHome }) => atHome);
   if (vital.length > 0) return outcome("refused", [...vital.map((need) => need.missing), "Nothing was done."].join("\n"));
   const packages = machines.map((machine) => missingPackages(machine, config));
@@ -124,6 +124,7 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
     if (plan.writes.length > 0) say(filesText(plan));
     const { changes } = await carryOut([...first, ...steps], { ...carrying, dryRun: true, say: (line) => say(`would: ${line}`) });
     const text = changes.length === 0 ? `Nothing to do: ${names.join(" and ")} are a pair.` : `${changes.length} steps. Nothing was done.`;
+    if (options.dryRun && said.size > 0 && options.answers === null) say(`\nWhat you have answered, as a file for --answers:\n${answersText(together(new Map([["pair", new Map([["host_key", login.print]])]]), said))}`);
     if (options.dryRun) return outcome("ok", text, { changes, notes, files: plan.writes.map(({ path, at, text: content }) => ({ node: names[at], path: `${ETC}/${path}`, text: content })), dry_run: true, text });
     if (changes.length > 0 && !await askYes("Do all this?")) return outcome("refused", "Nothing was done.");
   }

@@ -53,7 +53,9 @@ const VERDICTS: readonly (readonly [State, (known: readonly NodeStatus[], missin
   }],
   ["NOT REDUNDANT", (known) => {
     const behind = each(known, ({ role, peerInSync }) => HOLDING.includes(role) && !peerInSync);
-    return behind === null ? null : { says: `the other node lacks files of ${behind.identity}, and does not stand in for it yet`, next: "wait: it is being resynchronised. `mirror watch` shows it going on, `mirror status` what holds it up" };
+    if (behind === null) return null;
+    const stuck = known.flatMap(({ node, jobs }) => (node === behind.node ? jobs : [])).find(({ identity, lastResult }) => identity === behind.identity && lastResult !== null && REFUSED.test(lastResult));
+    return { says: `the other node lacks files of ${behind.identity}, and does not stand in for it yet`, next: stuck !== undefined ? `${stuck.job}: ${stuck.lastResult}` : "wait: it is being resynchronised. `mirror watch` shows it going on, `mirror status` what holds it up" };
   }],
   ["SERVED", (known, missing) => {
     const troubles = [...(missing === null ? [] : [`${missing} cannot be asked, though it lives`]), ...known.flatMap(troublesOf).map(({ text }) => text)];
@@ -64,6 +66,9 @@ const VERDICTS: readonly (readonly [State, (known: readonly NodeStatus[], missin
     return away === null ? null : { says: `${away.identity} is away, on ${away.node}`, next: `\`clusterd failback ${away.identity}\` brings it home when you like` };
   }],
 ];
+
+/** A run that waiting does not mend. */
+const REFUSED = /^(refused|approval|peer-refused|no-clusterd): /;
 
 /** The first identity, of any node's, of which this is true. */
 function each(known: readonly NodeStatus[], is: (identity: IdentitySummary, status: NodeStatus) => boolean): { readonly node: string; readonly identity: string } | null {

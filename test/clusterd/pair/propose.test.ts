@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readAnswers, saidByFiles } from "../../../clusterd/pair/answers.ts";
+import { answersText, readAnswers, saidByFiles } from "../../../clusterd/pair/answers.ts";
 import type { Said } from "../../../clusterd/pair/answers.ts";
 import type { Machine } from "../../../clusterd/pair/machine.ts";
 import { fallbackOf, propose, whyNot } from "../../../clusterd/pair/propose.ts";
@@ -155,4 +155,9 @@ test("a typed answer is judged at once, by the key's own rules", () => {
   assert.match(judged("cluster", "references", "gateway 192.168.50.251") ?? "", /"gateway" is no IPv4 address/);
   for (const [section, key, typed] of [["serv1", "HEARTBEAT_INTERFACE", "eth1"], ["serv2", "ADMIN_IPADDR", "192.168.50.12"], ["cluster", "references", "192.168.50.251 192.168.50.252"]] as const) assert.equal(judged(section, key, typed), null);
   assert.equal(fallbackOf({ section: "cluster", key: "references", asks: "", proposal: null, required: false }), "the MAIN_GATEWAY of both nodes");
+});
+
+test("what was answered can be given as a file the next time", () => {
+  const answered = new Map([["pair", new Map([["host_key", "SHA256:abc+/d"]])], ["serv1", new Map([["HEARTBEAT_INTERFACE", "eth1"]])], ["cluster", new Map([["references", "192.168.50.251 192.168.50.252"]])]]);
+  assert.deepEqual(said(answersText(answered)), answered);
 });

@@ -120,7 +120,7 @@ test("a step that is done is not done again; one that fails ends the run and say
 test("a unit, script, program or tree that is not there is named before anything is done; on the other node only what starts the service", async () => {
   const [service] = CONFIG.services;
   const starting = (action: Config["services"][number]["action"]): Config => ({ ...CONFIG, jobs: [], services: [{ ...service!, name: "shop", action }] });
-  const missing = async (config: Config): Promise<readonly string[]> => (await lacking(HOSTS, needsOf({ machines: [machine(1), machine(2)], config }))).map((need) => `${need.atHome} ${need.missing}`);
+  const missing = async (config: Config): Promise<readonly string[]> => (await lacking(HOSTS, ([0, 1] as const).flatMap((at) => needsOf(config, at, at)))).map((need) => `${need.atHome} ${need.missing}`);
   assert.deepEqual(await missing(starting({ kind: "command", start: ["/nowhere/shop", "start"], stop: [], check: [] })), [
     "true serv1 has no program /nowhere/shop, which is to start shop: install it there, or correct `start_command` in /etc/cluster.d",
     "false serv2 has no program /nowhere/shop, which is to start shop: install it there, or correct `start_command` in /etc/cluster.d",

@@ -145,7 +145,9 @@ if (await needsLab(test)) {
   });
 
   test("a service that is added later reaches the other node, and both daemons; what differs is shown and not replaced", async () => {
-    await pair.must("serv1", ["sh", "-c", "mkdir -p /srv/more /etc/cluster.d/serv1; echo 1 >/srv/more/1; printf '[mirror]\\npath = /srv/more/\\n' >/etc/cluster.d/serv1/more.conf"]);
+    await pair.must("serv1", ["sh", "-c", "mkdir -p /etc/cluster.d/serv1; printf '[mirror]\\npath = /srv/more/\\n' >/etc/cluster.d/serv1/more.conf"]);
+    assert.match((await clusterd("check")).text, /"here":\["serv1 has no \/srv\/more\/, which more is to mirror: make it/);
+    await pair.must("serv1", ["sh", "-c", "mkdir -p /srv/more; echo 1 >/srv/more/1"]);
     const { code, changes, text } = await paired();
     assert.equal(code, 0, text);
     for (const step of ["serv2: write /etc/cluster.d/serv1/more.conf", "serv1: clusterd reload", "serv2: clusterd reload"]) assert.ok(changes.includes(step), `${step} is not among\n${changes.join("\n")}`);
