@@ -33,10 +33,13 @@ const keysOf = ({ keys }: IniFile, section: string): Keys => new Map(keys.filter
 /** The file that says all this. */
 export const answersText = (said: Said): string => [...said].map(([section, keys]) => `[${section}]\n${[...keys].map(([key, value]) => `${key} = ${value}\n`).join("")}`).join("");
 
-/** Of a configuration that is there on the first machine, or else on the second. Its faults are the loader's to find. */
+/** A node file with blanks, as `clusterd import` leaves them (`MAIN_IPADDR=`): what it says counts, and pair fills in the rest. */
+export const hasBlanks = (text: string | undefined): boolean => text !== undefined && /^\s*[A-Z][A-Z0-9_]*=[ \t]*$/m.test(text);
+
+/** Of a configuration that is there on the first machine, or else on the second, without blanks. Its faults are the loader's to find. */
 export function saidByFiles([here, there]: readonly [Machine, Machine]): Said {
   const text = (path: string): string => here.config.get(path) ?? there.config.get(path) ?? "";
-  const nodes = [here, there].map(({ name }) => [name, keysOf(parseIni(text(`${name}.conf`), `${name}.conf`, "flat"), "")] as const);
+  const nodes = [here, there].map(({ name }) => [name, new Map([...keysOf(parseIni(text(`${name}.conf`), `${name}.conf`, "flat"), "")].filter(([, value]) => value !== ""))] as const);
   return new Map([["cluster", keysOf(parseIni(text("cluster.conf"), "cluster.conf", "sections"), "cluster")], ...nodes]);
 }
 

@@ -4,6 +4,7 @@
 // Where the two nodes differ, or a file says otherwise than the answers, that is shown, and nothing is replaced unasked.
 
 import type { NewFile } from "../import/write.ts";
+import { hasBlanks } from "./answers.ts";
 import type { Said } from "./answers.ts";
 import type { Machine } from "./machine.ts";
 
@@ -32,12 +33,12 @@ export function planFiles({ machines, proposed, answers, written }: Given): File
   const paths = [...new Set([...proposed.map(({ path }) => path), ...here.config.keys(), ...there.config.keys()])];
   const files = paths.map((path): NewFile => {
     const made = proposed.find((one) => one.path === path)?.text ?? "";
-    const is = (contradicted.get(path) ?? []).length > 0 ? undefined : here.config.get(path) ?? there.config.get(path);
+    const is = (contradicted.get(path) ?? []).length > 0 ? undefined : [here, there].map(({ config }) => config.get(path)).find((text) => text !== undefined && !hasBlanks(text));
     return { path, text: is ?? made };
   });
   const writes = files.flatMap(({ path, text }) => machines.flatMap((machine, at): readonly Write[] =>
     (machine.config.get(path) === text ? [] : [{ path, text, at: at as 0 | 1, replaces: machine.config.has(path) }])));
-  const differences = writes.filter(({ replaces }) => replaces).flatMap(({ path, text, at }) => {
+  const differences = writes.filter(({ replaces, path, at }) => replaces && !hasBlanks(machines[at].config.get(path))).flatMap(({ path, text, at }) => {
     const machine = machines[at];
     const why = contradicted.get(path) ?? [];
     return [`/etc/cluster.d/${path} of ${machine.name}${why.length === 0 ? ` is not that of ${here.name}` : ""}:`, ...(why.length > 0 ? why : difference(machine.config.get(path) ?? "", text))];

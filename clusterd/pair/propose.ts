@@ -8,6 +8,7 @@ import type { Option, Options } from "../config/options.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { newDraft, nodeNamed, setKey } from "../import/draft.ts";
 import type { Draft, DraftNode, NodeKey } from "../import/draft.ts";
+import { hasBlanks } from "./answers.ts";
 import type { Keys, Said } from "./answers.ts";
 import type { Machine, Nic } from "./machine.ts";
 import { addressIn, candidates, isCandidate, layOut } from "./roles.ts";
@@ -89,7 +90,8 @@ function nodeKeys(node: DraftNode, machine: Machine, roles: Roles, { lan, cable:
   }
   const resting = roles.redundant === null || lan === null ? null : addressIn(roles.redundant.nic, lan);
   set("ADMIN_IPADDR", resting?.address, `${roles.redundant?.nic.name} has it now`);
-  if (!machine.config.has(`${machine.name}.conf`)) ask("ADMIN_IPADDR", null, `a free address of the LAN for ${machine.name} itself, which it has on the redundant NIC while that is idle`, false);
+  const file = machine.config.get(`${machine.name}.conf`);
+  if (file === undefined || hasBlanks(file)) ask("ADMIN_IPADDR", null, `a free address of the LAN for ${machine.name} itself, which it has on the redundant NIC while that is idle`, false);
   return open;
 }
 
