@@ -32,9 +32,9 @@ export function planFiles({ machines, proposed, answers, written }: Given): File
   const contradicted = new Map(proposed.map(({ path }) => [path, contradictions(path, answers, written)] as const));
   const paths = [...new Set([...proposed.map(({ path }) => path), ...here.config.keys(), ...there.config.keys()])];
   const files = paths.map((path): NewFile => {
-    const made = proposed.find((one) => one.path === path)?.text ?? "";
-    const is = (contradicted.get(path) ?? []).length > 0 ? undefined : [here, there].map(({ config }) => config.get(path)).find((text) => text !== undefined && !hasBlanks(text));
-    return { path, text: is ?? made };
+    const made = proposed.find((one) => one.path === path)?.text;
+    const is = (contradicted.get(path) ?? []).length > 0 ? undefined : [here, there].map(({ config }) => config.get(path)).find((text) => text !== undefined && (made === undefined || !hasBlanks(text)));
+    return { path, text: is ?? made ?? "" };
   });
   const writes = files.flatMap(({ path, text }) => machines.flatMap((machine, at): readonly Write[] =>
     (machine.config.get(path) === text ? [] : [{ path, text, at: at as 0 | 1, replaces: machine.config.has(path) }])));

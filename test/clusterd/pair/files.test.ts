@@ -87,11 +87,11 @@ test("ifupdown's file loses the two NICs, and gets them back as they were", () =
 
 test("a node file with the blanks of an import: what it says counts, the rest is filled in, and nothing blank is taken for said", () => {
   const blanks = "HEARTBEAT_INTERFACE=eth2\nHEARTBEAT_IPADDR=\nMAIN_IPADDR=\n# REDUNDANT_INTERFACE=\n";
-  const config = new Map([["cluster.conf", "[cluster]\nname = old\nnodes = serv1 serv2\n[timing]\nkeepalive = 100ms\n"], ["serv1.conf", blanks], ["serv2.conf", blanks]]);
+  const config = new Map([["cluster.conf", "[cluster]\nname = old\nnodes = serv1 serv2\n[timing]\nkeepalive = 100ms\n"], ["serv1.conf", blanks], ["serv2.conf", blanks], ["old/serv1.conf", blanks]]);
   const both = [machine(1, { config }), machine(2)] as const;
   assert.deepEqual(Object.fromEntries(saidByFiles(both).get("serv2") ?? []), { HEARTBEAT_INTERFACE: "eth2" });
   const plan = planned(...both);
-  assert.deepEqual(writes(plan), ["1 cluster.conf", "0 serv1.conf replaced", "1 serv1.conf", "0 serv2.conf replaced", "1 serv2.conf"]);
+  assert.deepEqual(writes(plan), ["1 cluster.conf", "0 serv1.conf replaced", "1 serv1.conf", "0 serv2.conf replaced", "1 serv2.conf", "1 old/serv1.conf"]);
   assert.deepEqual(plan.differences, []);
   assert.match(filesOf(plan).get("serv1.conf") ?? "", /MAIN_IPADDR=192\.168\.50\.1\n[^]*HEARTBEAT_INTERFACE=eth2\n/);
   const filled = new Map([...config, ...plan.files.map(({ path, text }) => [path, text] as const)]);
