@@ -1,4 +1,4 @@
-// What the services need and a machine has not: the unit, script or program that starts them, and at home the trees. Looked for
+// What the configuration names and a machine has not: its NICs, what starts a service, and at home the trees. Looked for
 // before anything is changed, and by `clusterd check`: a typo there is an owner that serves nothing.
 
 import type { Action, Config } from "../config/config.ts";
@@ -20,14 +20,15 @@ export interface Need {
 
 /** Of the node `self` of this configuration, which is machine `at`. */
 export function needsOf(config: Config, self: Index, at: Side): readonly Need[] {
-  const { name: node } = config.nodes[self];
+  const { name: node, main, heartbeat, redundant } = config.nodes[self];
+  const nics = [main, heartbeat, redundant].map(({ interface: nic }): Need => ({ at, atHome: true, test: `ip link show dev ${quote(nic)} >/dev/null 2>&1`, missing: `${node} has no NIC ${nic}: \`ip link\` lists them; correct ${node}.conf in /etc/cluster.d` }));
   const services = config.services.flatMap(({ name, action, home }): readonly Need[] => {
     const needed = action === null ? null : startedBy(action);
     return needed === null ? [] : [{ at, atHome: home === self, test: needed.test, missing: `${node} has no ${needed.what}, which is to start ${name}: install it there, or correct ${needed.key} in /etc/cluster.d` }];
   });
   const trees = config.jobs.filter(({ home }) => home === self).flatMap(({ name, entries }) => entries.filter(({ kind }) => kind === "tree")
     .map(({ path }): Need => ({ at, atHome: true, test: `[ -d ${quote(path)} ]`, missing: `${node} has no ${path}, which ${name} is to mirror: make it, or correct \`path\` in /etc/cluster.d` })));
-  return [...services, ...trees];
+  return [...nics, ...services, ...trees];
 }
 
 function startedBy(action: Action): { readonly test: string; readonly what: string; readonly key: string } | null {

@@ -128,6 +128,7 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
     if (options.dryRun) return outcome("ok", text, { changes, notes, files: plan.writes.map(({ path, at, text: content }) => ({ node: names[at], path: `${ETC}/${path}`, text: content })), dry_run: true, text });
     if (changes.length > 0 && !await askYes("Do all this?")) return outcome("refused", "Nothing was done.");
   }
+  process.once("SIGINT", () => { say("\nBroken off: say it again, what is done stays done; or `clusterd unpair`."); process.exit(130); });
   pin(login, options.target.host, names[1]);
   const cabled = await carryOut(first, { ...carrying, dryRun: false });
   if (cabled.failure === null) await preferPrivate(login, hosts[1], config, names[1]);

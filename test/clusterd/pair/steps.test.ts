@@ -117,9 +117,12 @@ test("a step that is done is not done again; one that fails ends the run and say
   }
 });
 
-test("a unit, script, program or tree that is not there is named before anything is done; on the other node only what starts the service", async () => {
+test("a NIC, unit, script, program or tree that is not there is named before anything is done; on the other node only what starts the service", { skip: lacks("ip") }, async () => {
   const [service] = CONFIG.services;
-  const starting = (action: Config["services"][number]["action"]): Config => ({ ...CONFIG, jobs: [], services: [{ ...service!, name: "shop", action }] });
+  const [serv1, serv2] = CONFIG.nodes;
+  const lo = { interface: "lo" };
+  const nodes = [serv1, serv2].map((node) => ({ ...node, main: { ...node.main, ...lo }, heartbeat: { ...node.heartbeat, ...lo }, redundant: { ...node.redundant, ...lo } })) as unknown as Config["nodes"];
+  const starting = (action: Config["services"][number]["action"]): Config => ({ ...CONFIG, nodes, jobs: [], services: [{ ...service!, name: "shop", action }] });
   const missing = async (config: Config): Promise<readonly string[]> => (await lacking(HOSTS, ([0, 1] as const).flatMap((at) => needsOf(config, at, at)))).map((need) => `${need.atHome} ${need.missing}`);
   assert.deepEqual(await missing(starting({ kind: "command", start: ["/nowhere/shop", "start"], stop: [], check: [] })), [
     "true serv1 has no program /nowhere/shop, which is to start shop: install it there, or correct `start_command` in /etc/cluster.d",
@@ -129,9 +132,10 @@ test("a unit, script, program or tree that is not there is named before anything
   assert.match((await missing(starting({ kind: "init", script: "/etc/init.d/no-such", args: [] })))[0] ?? "", /^true serv1 has no init script no-such/);
   assert.match((await missing(starting({ kind: "systemd", unit: "no-such.service" })))[0] ?? "", /^true serv1 has no unit no-such\.service/);
   const www = CONFIG.jobs.find(({ name }) => name === "www")!;
-  const mirroring = (path: string): Config => ({ ...CONFIG, services: [], jobs: [{ ...www, entries: [{ ...www.entries[0]!, path }] }] });
+  const mirroring = (path: string): Config => ({ ...CONFIG, nodes, services: [], jobs: [{ ...www, entries: [{ ...www.entries[0]!, path }] }] });
   assert.deepEqual(await missing(mirroring("/nowhere/it's/")), ["true serv1 has no /nowhere/it's/, which www is to mirror: make it, or correct `path` in /etc/cluster.d"]);
   assert.deepEqual(await missing(mirroring("/tmp/")), []);
+  assert.deepEqual(await missing({ ...CONFIG, services: [], jobs: [], nodes: [{ ...nodes[0], heartbeat: { ...nodes[0].heartbeat, interface: "eht1" } }, nodes[1]] }), ["true serv1 has no NIC eht1: `ip link` lists them; correct serv1.conf in /etc/cluster.d"]);
 });
 
 test("what the boot process raises is raised again, by `allow-hotplug` too, as Debian's installer writes it", () => {
