@@ -39,7 +39,7 @@ export function checkEffect({ broken }: Pair, side: Side, effect: Effect): void 
     side.raisedEpoch[effect.identity] = effect.epoch;
   }
   if (effect.kind === "start-services" && side.up[effect.identity] === null) broken.push(`services: node ${node} starts the services of ${effect.identity} without its identity`);
-  if ((effect.kind === "lease" || effect.kind === "raise") && state !== null && effect.until > state.holdings[effect.identity].leaseUntil)
+  if ((effect.kind === "lease" || effect.kind === "raise") && state !== null && hasLease(state.holdings[effect.identity]) && effect.until > state.holdings[effect.identity].leaseUntil)
     broken.push(`I8: node ${node} tells a lease of ${effect.identity} that is longer than the one it has`);
   if (effect.kind === "send" && state !== null) checkWord(broken, side, state, effect.seq);
 }
@@ -75,7 +75,7 @@ export function checkStep({ broken }: Pair, { node, disk, up, thawedAt, wordAt }
     const is = after.holdings[identity];
     if (is.role === "owner" && up[identity] === null && was.role === "owner") broken.push(`I8: node ${node} takes itself for the owner of ${identity}, whose lease is over`);
     // A vote that stood when the lease was counted has stood: it ends with what is heard, and only then may the peer begin to claim.
-    if (is.leaseUntil > was.leaseUntil && is.leaseUntil > Math.max(lastVote(before, identity), lastVote(after, identity), wordAt) + TIMING.lease)
+    if (hasLease(is) && is.leaseUntil > was.leaseUntil && is.leaseUntil > Math.max(lastVote(before, identity), lastVote(after, identity), wordAt) + TIMING.lease)
       broken.push(`I8: node ${node} counts its lease of ${identity} from later than the newest question that anybody acknowledged`);
     if (hasLease(was) && hasLease(is) && after.now >= was.leaseUntil) broken.push(`I8: node ${node} goes on with a lease of ${identity} that was over`);
     if (was.handover === null && is.handover !== null && after.now - after.peer.echoedAt >= TIMING.lease) broken.push(`handover: node ${node} begins one of ${identity} with a peer that does not hear it`);
