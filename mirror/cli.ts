@@ -3,6 +3,8 @@
 import { EXIT, exitHelp } from "./exit-codes.ts";
 
 const [, , first, ...rest] = process.argv;
+// For this process (bin/mirror): what is started from here has its own way with memory.
+delete process.env["MALLOC_TRIM_THRESHOLD_"];
 /** Cron's line, when a watcher vouches for all. */
 const nothing = first === "run" && rest.includes("--quiet") ? await (await import("./passed-over.ts")).nothingToRun(rest) : null;
 // sshd starts us as a forced command for each request of the peer: no time for a command line parser.
