@@ -116,7 +116,7 @@ export class Driver {
     switch (effect.kind) {
       case "send": return this.#rim.sendBeat(beatOf(this.#state, effect.seq, Date.now()));
       case "ask-references":
-        return eye.askReferences((startedAt, answered, of) => this.happened({ kind: "references", startedAt, answered, of }));
+        return eye.askReferences((startedAt, answered, of, unsure) => this.happened({ kind: "references", startedAt, answered, of, ...(unsure && { unsure }) }));
       case "ask-witness":
         return this.#rim.askWitness(witnessQuestion(this.#state), (startedAt, votes) => this.happened({ kind: "witness", startedAt, votes }));
       case "fence":

@@ -25,11 +25,11 @@ export interface EyeProcess extends LanEye {
 }
 
 const RESTART_PAUSE: Duration = 100;
-/** After so long without any answer a round has found nobody; told once, for `status`. */
+/** So long after a question it is told who has answered since: nobody, or more than are counted for it, where an answer was lost. */
 const NOBODY_AFTER: Duration = 400;
 
 interface Probe { readonly target: string; readonly finish: (mac: string | null) => void }
-type Answered = (startedAt: Instant, answered: number, of: number) => void;
+type Answered = (startedAt: Instant, answered: number, of: number, unsure: boolean) => void;
 
 export function createEye(config: Config, voice: () => Voice | null, ownMacHeard: (nic: string, mac: string, at: Instant) => void, warn: (message: string) => void): EyeProcess {
   const { references, timing } = config.cluster;
@@ -83,14 +83,17 @@ export function createEye(config: Config, voice: () => Voice | null, ownMacHeard
   }
 
   function count(round: Round | null): void {
-    if (round !== null) callbacks.get(round)?.(round.startedAt, round.answered.size, references.length);
+    if (round !== null) callbacks.get(round)?.(round.startedAt, round.answered.size, references.length, false);
   }
 
   return {
     askReferences: (answered) => {
       const round = rounds.begin(monotonicNow());
       callbacks.set(round, answered);
-      setTimeout(() => { if (round.answered.size === 0) answered(round.startedAt, 0, references.length); }, NOBODY_AFTER).unref();
+      setTimeout(() => {
+        const heard = rounds.heardSince(round.startedAt);
+        if (heard === 0 || heard > round.answered.size) answered(round.startedAt, heard, references.length, true);
+      }, NOBODY_AFTER).unref();
       setTimeout(() => { callbacks.delete(round); }, Math.max(timing.lease, NOBODY_AFTER) + 1).unref();
       const from = voice();
       if (from === null) return;

@@ -169,7 +169,8 @@ export type CoreEvent =
   /** The peer has sealed a packet in a version of the protocol that is not ours: it lives, and nothing it says is understood. */
   | { readonly kind: "foreign"; readonly at: Instant }
   /** A probe round of the reference hosts has `answered` of `of` by now; comes again when the count grows. */
-  | { readonly kind: "references"; readonly at: Instant; readonly startedAt: Instant; readonly answered: number; readonly of: number }
+  /** `unsure`: which round they answered is not known, so no lease or claim follows from it, only that they live. */
+  | { readonly kind: "references"; readonly at: Instant; readonly startedAt: Instant; readonly answered: number; readonly of: number; readonly unsure?: true }
   /** The witness has answered the question sent at `startedAt`. */
   | { readonly kind: "witness"; readonly at: Instant; readonly startedAt: Instant; readonly votes: readonly [WitnessVote, WitnessVote] }
   /** The fence has ended: `ok` only if the peer's power was read back as off. */

@@ -146,10 +146,11 @@ function claimEnd({ now, config: { timing } }: State, claimed: number): number {
 function countReferences(state: State, event: Of<"references">): void {
   const { references } = state;
   if (event.startedAt >= references.startedAt) {
+    // Of one round the count only grows; what is counted for it late may begin at one again.
+    references.answered = event.startedAt > references.startedAt ? event.answered : Math.max(references.answered, event.answered);
     references.startedAt = event.startedAt;
-    references.answered = event.answered;
   }
-  if (!isMajority(event.answered, state.config.references)) return;
+  if (event.unsure === true || !isMajority(event.answered, state.config.references)) return;
   const said = state.peer.beat;
   // A peer without its LAN waits for just this word.
   if (said !== null && (!said.mainCarrier || !said.redundantCarrier)) state.nextBeatAt = state.now;

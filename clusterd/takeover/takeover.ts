@@ -44,7 +44,7 @@ export interface TakeoverEvents {
 /** Questions asked on the LAN, by ARP on the subnet and ICMP echo beyond it. */
 export interface LanEye {
   /** Asks all reference hosts at once; `answered` is called for each growth of the count, with the round's own start. Rounds overlap. */
-  askReferences(answered: (startedAt: Instant, answered: number, of: number) => void): void;
+  askReferences(answered: (startedAt: Instant, answered: number, of: number, unsure: boolean) => void): void;
   /** ARP probe for the identity's main address, without an address of our own; calls back once, within `timeout` ms. */
   probeIdentity(identity: Index, timeout: number, done: (startedAt: Instant, mac: string | null) => void): void;
 }

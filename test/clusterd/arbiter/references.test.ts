@@ -33,3 +33,15 @@ test("a round older than a lease is forgotten", () => {
   rounds.begin(0);
   assert.equal(rounds.answer("192.168.50.251", 501, null), null);
 });
+
+test("a lost answer with a long lease: the rounds stay one behind, and who lives is known all the same", () => {
+  const rounds = createRounds(2000);
+  rounds.begin(0); // its answer is lost
+  for (const at of [1000, 2000, 3000]) {
+    const newest = rounds.begin(at);
+    assert.equal(rounds.answer("192.168.50.251", at + 1, null)?.startedAt, at - 1000, "never newer than it is");
+    assert.equal(newest.answered.size, 0);
+    assert.equal(rounds.heardSince(at), 1);
+  }
+  assert.equal(rounds.heardSince(3500), 0);
+});
