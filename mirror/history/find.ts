@@ -19,7 +19,7 @@ export interface FoundVersions { readonly chosen: readonly Chosen[]; readonly pe
 
 export async function find(config: Config, job: JobConfig, path: string, { at, run }: When): Promise<FoundVersions | { readonly wrong: string; readonly code: number }> {
   const wrong = (text: string, code: number = EXIT.usage) => ({ wrong: text, code });
-  if ((at === undefined) === (run === undefined)) return wrong("say which version: --at TIME, or --run RUN");
+  if ((at === undefined) === (run === undefined)) return wrong("say which version: --at TIME, or --run RUN; `mirror backups JOB PATH` lists them");
   const when = at === undefined ? null : parseMoment(at, Date.now());
   if (at !== undefined && when === null) return wrong(`"${at}" is no moment: "2h ago", "14:05" or "2026-11-20 14:05"`);
   if (run !== undefined && !isRunId(run)) return wrong(`"${run}" is no run: \`mirror backups ${job.name} ${path}\` lists them`);

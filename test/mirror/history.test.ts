@@ -146,7 +146,7 @@ describe("a pair with a past", { skip: needsPair() }, () => {
 
   test("what cannot be is said: no moment, no such run, a path of nobody, nothing replaced", async () => {
     const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
-      [[page], 1, /say which version/], [[page, "--at", "soon"], 1, /is no moment/], [[page, "--run", "x"], 1, /is no run/],
+      [[page], 1, /say which version.*mirror backups/], [[page, "--at", "soon"], 1, /is no moment/], [[page, "--run", "x"], 1, /is no run/],
       [["/etc/passwd", "--at", "1h"], 1, /is not a path of www/], [[page, "--run", "2020-01-01T00-00-00Z.000000"], 3, /kept nothing/], [[`${pair.data}/one.conf`, "--at", "1h"], 3, /nothing of .* has been replaced/],
     ];
     for (const [words, code, text] of cases) {
