@@ -10,6 +10,7 @@ import { FAULT_NAMES } from "../lab/faults.ts";
 import { Lab } from "../lab/lab.ts";
 import { failover } from "./failover.ts";
 import { idle } from "./idle.ts";
+import { apart } from "./mirroring/own-disk.ts";
 import { load } from "./load.ts";
 import { freshPair, makeConfiguration } from "./pair.ts";
 import { mirrorBench, mirrorTable, mirrorWrong, PARTS } from "./mirror.ts";
@@ -59,6 +60,8 @@ program.command("mirror")
   .option("--kills <n>", "in place of all that: n rounds in which a process of the mirror, or all of a node's, is killed", whole(0, 100_000), 0)
   .addOption(new Option("--watch <by>", "who tells of changes").choices(["auto", "chokidar", "fatrace"]).default("auto")).option("--json", "print one JSON object")
   .action(async ({ json, ...options }: MirrorOptions & { readonly json?: true }) => {
+    const elsewhere = apart();
+    if (elsewhere !== null) { process.exitCode = elsewhere; return; }
     const result = await mirrorBench(options, (line) => console.error(line));
     console.log(json ? JSON.stringify(result) : mirrorTable(result));
     if (mirrorWrong(result).length > 0) process.exitCode = 1;

@@ -1,6 +1,6 @@
 // How good is the mirror? Lag of live changes and the cost of whole passes, side by side with plain rsync and lsyncd on the same tree in one run.
 //
-// Real sshd and rsync on one machine, in a network of their own. In order: ours live, lsyncd live, whole passes by turns.
+// Real sshd and rsync on one machine, in a network of their own; serv1's tree has a disk of its own. In order: ours live, lsyncd live, whole passes by turns.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,6 +14,7 @@ import { Killing } from "./mirroring/kills.ts";
 import type { Kills } from "./mirroring/kills.ts";
 import { makeTree, runLoads } from "./mirroring/loads.ts";
 import type { Measured } from "./mirroring/loads.ts";
+import { ownDisk } from "./mirroring/own-disk.ts";
 import { Peers } from "./mirroring/peers.ts";
 import { countProcessor } from "./mirroring/processor.ts";
 
@@ -50,6 +51,7 @@ export async function mirrorBench(options: MirrorOptions, tell: (line: string) =
   const deadline = performance.now() + options.minutes * 60_000;
   countProcessor();
   const pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\nmax_delete = 1000000\nmax_delete_percent = 100\nwatch = ${watch}\n`, { oneMount: true });
+  const unmount = ownDisk(pair);
   const peers = new Peers(pair);
   const skipped: string[] = [];
   const systems: Record<string, Measured> = {};
@@ -77,6 +79,7 @@ export async function mirrorBench(options: MirrorOptions, tell: (line: string) =
     };
   } finally {
     await peers.stop();
+    unmount();
     await pair.close();
   }
 }
