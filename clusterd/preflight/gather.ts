@@ -1,4 +1,4 @@
-// Finds out what facts.ts lists, on this node. Changes nothing; asks the network only by ping and by opening ssh's port.
+// Finds out what facts.ts lists, on this node. Changes nothing; asks the network only by ping, by ARP and by opening ssh's port.
 //
 // Each part that cannot be found out becomes the value that says so; nothing here throws for a machine in disorder, which is
 // just when it is wanted.

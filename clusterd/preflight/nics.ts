@@ -9,6 +9,8 @@ import type { NodeStatus } from "../status/control.ts";
 import type { Facts, NicFacts } from "./facts.ts";
 
 const PATIENCE = 3000;
+/** Three questions by ARP, and some time to spare. */
+const PROBED = 5000;
 const ROLES: readonly NicRole[] = ["main", "heartbeat", "redundant"];
 
 interface Line {
@@ -44,7 +46,7 @@ function sys(name: string, file: string): string | null {
   }
 }
 
-/** Who answers at the other node's addresses? A ping makes the kernel ask by ARP; the answer is in its neighbour table. */
+/** Who answers at the other node's addresses? */
 export async function askNeighbours(config: Config, status: NodeStatus | null): Promise<Facts["neighbours"]> {
   const own = config.nodes[config.self];
   const other = peerOf(config);
@@ -58,10 +60,33 @@ export async function askNeighbours(config: Config, status: NodeStatus | null): 
   };
 }
 
-async function answering(address: string, nic: string | null): Promise<string | null> {
-  await run(["ping", "-n", "-q", "-c", "2", "-i", "0.2", "-W", "1", ...(nic === null ? [] : ["-I", nic]), address], { timeout: PATIENCE });
-  const found = await ask(["ip", "-j", "neighbour", "show", "to", address, ...(nic === null ? [] : ["dev", nic])]) as readonly { readonly lladdr?: string; readonly state?: readonly string[] }[];
-  return found.find(({ lladdr, state = [] }) => lladdr !== undefined && !state.includes("FAILED"))?.lladdr ?? null;
+interface Neighbour { readonly lladdr?: string; readonly dev?: string; readonly state?: readonly string[] }
+
+/**
+ * The MAC that answers there now, by ping or else, where a firewall drops that, by ARP; null: none. What the neighbour table
+ * says by itself is no answer: it shows a dead node as REACHABLE for up to 45 s.
+ */
+export async function answering(address: string, nic: string | null): Promise<string | null> {
+  const { failure } = await run(["ping", "-n", "-q", "-c", "2", "-i", "0.2", "-W", "1", ...(nic === null ? [] : ["-I", nic]), address], { timeout: PATIENCE });
+  const entry = await neighbour(address, nic);
+  return failure === null || entry === null ? entry?.lladdr ?? null : probed(address, nic ?? entry.dev ?? "", entry);
+}
+
+async function neighbour(address: string, nic: string | null): Promise<Neighbour | null> {
+  const found = await ask(["ip", "-j", "neighbour", "show", "to", address, ...(nic === null ? [] : ["dev", nic])]) as readonly Neighbour[];
+  return found.find(({ lladdr, state = [] }) => lladdr !== undefined && !state.includes("FAILED")) ?? null;
+}
+
+/** The kernel asks that MAC at once, three times a second apart as it is set up (ucast_solicit, retrans_time: arp(7)), and then says REACHABLE or FAILED. */
+async function probed(address: string, nic: string, { state = [] }: Neighbour): Promise<string | null> {
+  // What a person has entered stays as it is.
+  if (state.includes("PERMANENT") || (await run(["ip", "neighbour", "change", "to", address, "dev", nic, "nud", "probe"], { timeout: PATIENCE })).failure !== null) return null;
+  for (const end = performance.now() + PROBED; performance.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    const now = await neighbour(address, nic);
+    if (now === null) return null;
+    if (now.state?.includes("REACHABLE") === true) return now.lladdr ?? null;
+  }
+  return null;
 }
 
 async function ask(words: readonly string[]): Promise<unknown> {
