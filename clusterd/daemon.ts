@@ -213,7 +213,7 @@ export class Daemon {
 
   #status(driver: Driver): NodeStatus {
     const { cluster, self, digest } = this.#config;
-    const summary = summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) });
+    const summary = summaryOf({ ...driver.state, now: Math.max(driver.state.now, monotonicNow()) }, this.#network.absent());
     const more = [this.#offsetProblem(), this.#network.exchanged(), ...this.#links?.problems() ?? []].filter((problem) => problem !== null);
     return {
       version: 1, cluster: cluster.name, node: this.#name(self),

@@ -62,6 +62,9 @@ export async function makeWay({ config, driver, checks, network, log }: Parts, f
     return { ok: false, text: "the reference hosts or the witness have changed, and the other node cannot be told: not while it is unreachable" };
   const moved = homeMoved(config, loaded.config);
   if (moved !== null) return { ok: false, text: moved };
+  const { nicsMistaken } = await import("./pair/needed.ts");
+  const mistaken = await nicsMistaken(config, loaded.config);
+  if (mistaken.length > 0) return { ok: false, text: mistaken.join("\n") };
   const unfit = await tryNext();
   if (unfit !== null) return { ok: false, text: `the next daemon could not start: ${unfit}` };
   // The next one takes what it finds for what its files say.

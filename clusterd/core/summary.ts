@@ -55,7 +55,10 @@ function identitySummary(state: State, identity: Index): IdentitySummary {
   };
 }
 
-function problems(state: State): string[] {
+/** Names of NICs that are not there, by role. */
+export type Absent = Readonly<Partial<Record<"main" | "heartbeat" | "redundant", string>>>;
+
+function problems(state: State, absent: Absent): string[] {
   const found: string[] = [];
   if (state.failed !== null) found.push(`this node has failed: ${state.failed}`);
   if (!state.guard.present) found.push(`no dead-man process: ${state.guard.reason}`);
@@ -64,7 +67,7 @@ function problems(state: State): string[] {
   if (state.peer.beat?.maintenance === true) found.push("the peer is in maintenance: it takes nothing over");
   if (sameConfiguration(state) === false) found.push("the configurations of the two nodes differ");
   for (const link of linksOf(state)) if (linkState(state, link) === "silent") found.push(`no heartbeats on the ${link} link`);
-  for (const nic of ["main", "heartbeat", "redundant"] as const) if (state.carrier[nic] === false) found.push(`no carrier on the ${nic} NIC`);
+  for (const nic of ["main", "heartbeat", "redundant"] as const) if (state.carrier[nic] === false) found.push(absent[nic] === undefined ? `no carrier on the ${nic} NIC` : `the ${nic} NIC, ${absent[nic]}, is not there: \`ip link\` lists the NICs`);
   for (const { record } of state.holdings) if (record.locked) found.push("the standby lock is set: `clusterd clear` removes it");
   return [...new Set(found)];
 }
@@ -74,7 +77,7 @@ function stallsOfTheDay({ stalls, now }: State): Summary["stalls"] {
   return { count: lately.reduce((sum, { count }) => sum + count, 0), worst: Math.max(0, ...lately.map(({ worst }) => worst)) };
 }
 
-export function summaryOf(state: State): Summary {
+export function summaryOf(state: State, absent: Absent = {}): Summary {
   const answered = referencesAnswered(state);
   return {
     self: state.config.self, boot: state.boot,
@@ -89,6 +92,6 @@ export function summaryOf(state: State): Summary {
       : { ago: ago(state, state.witness.answeredAt), verdicts: [state.holdings[0].witness.verdict, state.holdings[1].witness.verdict] },
     carrier: { ...state.carrier }, stalls: stallsOfTheDay(state),
     identities: [identitySummary(state, 0), identitySummary(state, 1)],
-    problems: problems(state),
+    problems: problems(state, absent),
   };
 }

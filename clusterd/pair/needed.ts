@@ -5,7 +5,7 @@ import type { Action, Config } from "../config/config.ts";
 import type { Index } from "../core/model.ts";
 import { INIT_FOLDERS } from "../services/commands.ts";
 import type { Host } from "./host.ts";
-import { runJob } from "./host.ts";
+import { localHost, runJob } from "./host.ts";
 import type { Side } from "./step.ts";
 import { quote } from "./step.ts";
 
@@ -20,15 +20,24 @@ export interface Need {
 
 /** Of the node `self` of this configuration, which is machine `at`. */
 export function needsOf(config: Config, self: Index, at: Side): readonly Need[] {
-  const { name: node, main, heartbeat, redundant } = config.nodes[self];
-  const nics = [main, heartbeat, redundant].map(({ interface: nic }): Need => ({ at, atHome: true, test: `ip link show dev ${quote(nic)} >/dev/null 2>&1`, missing: `${node} has no NIC ${nic}: \`ip link\` lists them; correct ${node}.conf in /etc/cluster.d` }));
+  const { name: node } = config.nodes[self];
   const services = config.services.flatMap(({ name, action, home }): readonly Need[] => {
     const needed = action === null ? null : startedBy(action);
     return needed === null ? [] : [{ at, atHome: home === self, test: needed.test, missing: `${node} has no ${needed.what}, which is to start ${name}: install it there, or correct ${needed.key} in /etc/cluster.d` }];
   });
   const trees = config.jobs.filter(({ home }) => home === self).flatMap(({ name, entries }) => entries.filter(({ kind }) => kind === "tree")
     .map(({ path }): Need => ({ at, atHome: true, test: `[ -d ${quote(path)} ]`, missing: `${node} has no ${path}, which ${name} is to mirror: make it, or correct \`path\` in /etc/cluster.d` })));
-  return [...nics, ...services, ...trees];
+  return [...nicsOf(config, self).map((nic) => nicNeed(node, nic, at)), ...services, ...trees];
+}
+
+const nicsOf = ({ nodes }: Config, self: Index): readonly string[] => [nodes[self].main, nodes[self].heartbeat, nodes[self].redundant].map((nic) => nic.interface);
+const nicNeed = (node: string, nic: string, at: Side): Need =>
+  ({ at, atHome: true, test: `ip link show dev ${quote(nic)} >/dev/null 2>&1`, missing: `${node} has no NIC ${nic}: \`ip link\` lists them; correct ${node}.conf in /etc/cluster.d` });
+
+/** NICs that `next` names for this node and `before` did not, and that are not there. One that broke while it was in use is in the way of nothing. */
+export async function nicsMistaken(before: Config, next: Config): Promise<readonly string[]> {
+  const added = nicsOf(next, next.self).filter((nic) => !nicsOf(before, before.self).includes(nic));
+  return (await lacking([localHost, localHost], added.map((nic) => nicNeed(next.nodes[next.self].name, nic, 0)))).map(({ missing }) => missing);
 }
 
 function startedBy(action: Action): { readonly test: string; readonly what: string; readonly key: string } | null {

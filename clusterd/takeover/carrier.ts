@@ -15,6 +15,8 @@ export interface CarrierWatch {
   /** Between these two the NIC is being changed by us. */
   pause(nic: string): void;
   resume(nic: string): void;
+  /** Those that the kernel does not know. */
+  absent(): readonly string[];
   close(): void;
 }
 
@@ -25,6 +27,7 @@ const RESTART_PAUSE: Duration = 200;
 
 export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, changed: (nic: string, up: boolean, at: Instant) => void, seen: (nic: string, state: NicState) => void): CarrierWatch {
   const known = new Map<string, boolean>();
+  const absent = new Set<string>();
   const paused = new Map<string, number>();
   let monitor: ChildProcess | null = null;
   let poll: NodeJS.Timeout | null = null;
@@ -35,6 +38,8 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
     if (closed || !answer.ok) return;
     for (const nic of nics) {
       const state = readState(answer.answers[0], nic);
+      if (state === null) absent.add(nic);
+      else absent.delete(nic);
       judge(nic, state?.carrier ?? false);
       if (state !== null && !paused.has(nic)) seen(nic, state);
     }
@@ -74,6 +79,7 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
       paused.delete(nic);
       void look();
     },
+    absent: () => [...absent],
     close: () => {
       closed = true;
       if (poll !== null) clearInterval(poll);

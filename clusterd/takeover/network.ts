@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { monotonicNow, type Duration } from "../base/time.ts";
 import { createEye, type Voice } from "../arbiter/lan-eye.ts";
 import type { Config } from "../config/config.ts";
+import type { Absent } from "../core/summary.ts";
 import type { Index } from "../core/model.ts";
 import type { NodeStatus } from "../status/control.ts";
 import { areExchanged, exchange, markExchanged, mayExchange, readRoles, type Role } from "./exchange.ts";
@@ -27,6 +28,8 @@ export interface Network extends Takeover {
   guards(): NodeStatus["guards"];
   /** The main and the redundant NIC have changed their roles, in words; null = they have not. */
   exchanged(): string | null;
+  /** By the role that they have by the configuration: NICs that are not there. */
+  absent(): Absent;
   /** Addresses of services that came or went: on what is raised they do so at once. Null: done, or nothing to do; else what went wrong. */
   use(config: Config): Promise<string | null>;
   /** Ends every helper but the guards: what is held stays up until its lease ends, for the next daemon to go on with. */
@@ -78,7 +81,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     carrier.set(nic, up);
     const place = places.find(({ plan }) => plan.nic === nic);
     if (!up && place === places[0] && others !== null && mayExchange(places, carrier.get(places[1].plan.nic) === true)) return void goOnHere(others);
-    events.carrier(place?.plan.role ?? "heartbeat", up, at);
+    events.carrier(roleOf(nic), up, at);
   }, (nic, state) => {
     const place = places.find(({ plan }) => plan.nic === nic);
     // A link that is down is the carrier's affair.
@@ -90,6 +93,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   }, (message) => { log.warn(message); });
   const tools: Tools = { config, ip, deadman, kernel, eye, log, kernelNeeded: () => kernelNeeded };
 
+  const roleOf = (nic: string): "main" | "redundant" | "heartbeat" => places.find(({ plan }) => plan.nic === nic)?.plan.role ?? "heartbeat";
   // Each identity has exactly one place on a node.
   const placeOf = (identity: Index): Place => places[identity === config.self ? 0 : 1];
 
@@ -218,6 +222,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       ip.close();
     },
     exchanged: () => exchanged ? `${places[0].plan.nic} carries the identity of ${config.nodes[config.self].name} in place of ${places[1].plan.nic}, until clusterd is started anew` : null,
+    absent: () => Object.fromEntries(watch.absent().map((nic) => [roleOf(nic), nic])),
     close: async () => {
       if (mayGoOn) markExchanged(false);
       for (const place of places) if (place.held) await alone(place, () => bringDown(tools, place));

@@ -35,6 +35,14 @@ for (const serial of [85.4, 170.8, 14.2]) test(`a line of ${serial} ms a heartbe
   }
 });
 
+test("a NIC that is not there is said to be missing, and not to have lost its cable", () => {
+  const world = pair({});
+  world.event(0, { kind: "carrier", at: world.local(world.hosts[0]), nic: "heartbeat", up: false });
+  const problems = (absent = {}): readonly string[] => summaryOf({ ...world.hosts[0].state!, now: world.now }, absent).problems;
+  assert.deepEqual(problems(), ["no carrier on the heartbeat NIC"]);
+  assert.deepEqual(problems({ heartbeat: "eth9" }), ["the heartbeat NIC, eth9, is not there: `ip link` lists the NICs"]);
+});
+
 test("a line that was never heard is a problem, told once, and no reason for anything else", () => {
   const world = pair({ serial: 14.2 }, false);
   assert.equal(links(world).serial, "silent");

@@ -10,7 +10,7 @@ import type { Config } from "../../../clusterd/config/config.ts";
 import { carryOut } from "../../../clusterd/pair/carry-out.ts";
 import { localHost, runJob } from "../../../clusterd/pair/host.ts";
 import { readTarget } from "../../../clusterd/pair/login.ts";
-import { lacking, needsOf } from "../../../clusterd/pair/needed.ts";
+import { lacking, needsOf, nicsMistaken } from "../../../clusterd/pair/needed.ts";
 import { readMachine } from "../../../clusterd/pair/machine.ts";
 import type { Step } from "../../../clusterd/pair/step.ts";
 import { quote } from "../../../clusterd/pair/step.ts";
@@ -136,6 +136,14 @@ test("a NIC, unit, script, program or tree that is not there is named before any
   assert.deepEqual(await missing(mirroring("/nowhere/it's/")), ["true serv1 has no /nowhere/it's/, which www is to mirror: make it, or correct `path` in /etc/cluster.d"]);
   assert.deepEqual(await missing(mirroring("/tmp/")), []);
   assert.deepEqual(await missing({ ...CONFIG, services: [], jobs: [], nodes: [{ ...nodes[0], heartbeat: { ...nodes[0].heartbeat, interface: "eht1" } }, nodes[1]] }), ["true serv1 has no NIC eht1: `ip link` lists them; correct serv1.conf in /etc/cluster.d"]);
+});
+
+test("a restart refuses a NIC that is new in the configuration and not there; one that broke in use stops no upgrade", { skip: lacks("ip") }, async () => {
+  const [serv1, serv2] = CONFIG.nodes;
+  const withHeartbeat = (nic: string): Config => ({ ...CONFIG, self: 0, nodes: [{ ...serv1, heartbeat: { ...serv1.heartbeat, interface: nic } }, serv2] });
+  assert.deepEqual(await nicsMistaken(withHeartbeat("lo"), withHeartbeat("eht1")), ["serv1 has no NIC eht1: `ip link` lists them; correct serv1.conf in /etc/cluster.d"]);
+  assert.deepEqual(await nicsMistaken(withHeartbeat("eht1"), withHeartbeat("eht1")), []);
+  assert.deepEqual(await nicsMistaken(withHeartbeat("eht1"), withHeartbeat("lo")), []);
 });
 
 test("what the boot process raises is raised again, by `allow-hotplug` too, as Debian's installer writes it", () => {

@@ -223,10 +223,14 @@ if (ownNetwork()) {
     const outcome = await network.raise(SERV1, soon());
     assert.equal(outcome.ok, false);
     assert.match(outcome.ok ? "" : outcome.reason, /eth2/);
+    run("ip", "link", "del", "eth1");
+    await until_(() => Object.keys(network.absent()).length === 2);
+    assert.deepEqual(network.absent(), { heartbeat: "eth1", redundant: "eth2" });
     lan.close();
     run("ip", "link", "show");
     lan = await plugIn();
     assert.deepEqual((await network.prepare()).problems, []);
+    await until_(() => Object.keys(network.absent()).length === 0);
     await raise(SERV1);
     await release(SERV1);
   });

@@ -138,6 +138,11 @@ if (await needsLab(test, { alone: true })) {
     assert.notEqual(restart.code, 0, "nor is it restarted into a file that it could not start with");
     assert.match(restart.err + restart.out, /refrences/);
     await pair.must("serv1", ["sh", "-c", "sed -i '$d' /etc/cluster.d/cluster.conf"]);
+    await pair.must("serv1", ["sh", "-c", "cd /etc/cluster.d; cp -p serv1.conf /root/; sed -i 's/^HEARTBEAT_INTERFACE=.*/HEARTBEAT_INTERFACE=eht1/' serv1.conf"]);
+    const mistyped = await pair.exec("serv1", ["clusterd", "restart"]);
+    await pair.must("serv1", ["cp", "-p", "/root/serv1.conf", "/etc/cluster.d/"]);
+    assert.notEqual(mistyped.code, 0, "nor with a NIC that is not there");
+    assert.match(mistyped.err + mistyped.out, /serv1 has no NIC eht1: .*serv1\.conf/);
     await pair.must("serv1", ["systemctl", "reload", "clusterd"]);
     assert.equal((await status("serv1"))?.configuration.problem, null);
   });
