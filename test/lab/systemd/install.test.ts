@@ -140,7 +140,7 @@ if (await needsLab(test, { alone: true })) {
     await pair.must("serv1", ["sh", "-c", "sed -i '$d' /etc/cluster.d/cluster.conf"]);
     await pair.must("serv1", ["sh", "-c", "cd /etc/cluster.d; cp -p serv1.conf /root/; sed -i 's/^HEARTBEAT_INTERFACE=.*/HEARTBEAT_INTERFACE=eht1/' serv1.conf"]);
     const mistyped = await pair.exec("serv1", ["clusterd", "restart"]);
-    await pair.must("serv1", ["cp", "-p", "/root/serv1.conf", "/etc/cluster.d/"]);
+    await pair.must("serv1", ["mv", "/root/serv1.conf", "/etc/cluster.d/"]);
     assert.notEqual(mistyped.code, 0, "nor with a NIC that is not there");
     assert.match(mistyped.err + mistyped.out, /serv1 has no NIC eht1: .*serv1\.conf/);
     await pair.must("serv1", ["systemctl", "reload", "clusterd"]);
