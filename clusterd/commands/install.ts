@@ -10,7 +10,7 @@ import { formatProblem, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/config.ts";
 import { reasonOf } from "../base/errors.ts";
 import { describe, run } from "../base/exec.ts";
-import { WITNESS_KEY } from "../base/paths.ts";
+import { CACHE, daemonReload, inTurn, nextOnWitness, nextSteps, warmCache } from "../install/after.ts";
 import { MANIFEST, carryOut, lookAt, readManifest, writeManifest } from "../install/disk.ts";
 import { forgetSteps, importSteps, ownKeySteps, readBundle, witnessKeySteps } from "../install/keys.ts";
 import type { Step } from "../install/keys.ts";
@@ -27,7 +27,6 @@ const ROOT = ["--root <folder>", "below this folder instead of /"] as const;
 const NODE = ["--node <name>", "this node's name (default: this machine's)"] as const;
 /** What uninstall keeps: nobody can make it again. */
 const KEPT = ["/var/lib/clusterd", "/var/backups/clusterd"];
-const CACHE = "/var/cache/clusterd";
 
 async function install(given: Given): Promise<Outcome> {
   const root = resolve(given.value("root") ?? "/");
@@ -50,18 +49,19 @@ async function install(given: Given): Promise<Outcome> {
   const units = plan.changes.some((change) => "wanted" in change && change.wanted.path.startsWith("/etc/systemd/"));
   const programs = plan.changes.some((change) => "wanted" in change && change.wanted.path.startsWith(`${PROGRAMS}/`));
   const told: readonly Step[] = root !== "/" ? [] : [
-    ...(programs ? [{ what: `fill    ${CACHE}/ with the compiled programs`, act: warmCache }] : []),
     ...(units ? [{ what: "run     systemctl daemon-reload", act: daemonReload }] : []),
+    ...(programs ? [{ what: `fill    ${CACHE}/ with the compiled programs`, act: () => warmCache() }] : []),
   ];
   const lines = [...plan.changes.map(describeChange), ...[...keys, ...told].map(({ what }) => what)];
   const notes = [...plan.notes, ...(witness !== undefined ? [] : missingPrograms(root, scheduler))];
   if (!given.flag("dry-run")) {
     carryOut(root, plan.changes);
     writeManifest(root, plan.manifest);
-    for (const { act } of [...keys, ...told]) await act();
+    const failed = await inTurn([...keys, ...told]);
+    if (failed !== null) return outcome("failed", [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), failed].join("\n"), { root, init, dry_run: false, changes: lines, notes, failure: failed });
   }
   const known = existsSync(join(root, "/var/lib/clusterd/keys/known_hosts"));
-  const next = lines.length === 0 ? [] : witness !== undefined ? nextOnWitness(init, witness) : nextSteps(init, root, problem, known);
+  const next = lines.length === 0 ? [] : witness !== undefined ? nextOnWitness(init, witness) : nextSteps({ init, root, problem, keys: peerKeys !== undefined ? "theirs" : known ? "known" : "none" });
   const text = [...summarised(lines, given.flag("list")), ...notes.map((note) => `note:   ${note}`), given.flag("dry-run") ? "Nothing was done." : verdict(lines), ...next].join("\n");
   return outcome("ok", text, { root, init, dry_run: given.flag("dry-run"), changes: lines, notes });
 }
@@ -93,19 +93,6 @@ function peerSteps(path: string, root: string, config: Config | null, problem: s
 
 export { configOf, peerSteps, NODE, ROOT };
 
-/** So that the daemons' first start, perhaps an upgrade within the lease, is as quick and as small as every later one. */
-async function warmCache(): Promise<void> {
-  for (const program of ["clusterd/bin/clusterd", "mirror/bin/mirror"]) {
-    const ran = await run([`${PROGRAMS}/${program}`, "daemon", "--warm-up"], { timeout: 60_000, env: { NODE_COMPILE_CACHE: CACHE } });
-    if (ran.failure !== null) throw new Error(describe(ran));
-  }
-}
-
-async function daemonReload(): Promise<void> {
-  const ran = await run(["systemctl", "daemon-reload"], { timeout: 60_000 });
-  if (ran.failure !== null) throw new Error(`systemctl daemon-reload ${ran.failure}`);
-}
-
 /** A thousand program files are one line, unless each is wanted. */
 function summarised(lines: readonly string[], all: boolean): readonly string[] {
   if (all) return lines;
@@ -116,31 +103,6 @@ function summarised(lines: readonly string[], all: boolean): readonly string[] {
 }
 
 const verdict = (lines: readonly string[]): string => (lines.length === 0 ? "Everything is in place already." : "Done.");
-
-/** `known`: the other node's keys are here already. */
-function nextSteps(init: Init, root: string, problem: string | null, known: boolean): readonly string[] {
-  const start = init === "systemd" ? "systemctl start clusterd clusterd-mirror" : init === "sysv" ? "/etc/init.d/clusterd start" : "clusterd daemon & mirror daemon &";
-  const upgrade = init === "sysv" ? "/etc/init.d/clusterd upgrade" : init === "systemd" ? "clusterd restart && systemctl restart clusterd-mirror" : "clusterd restart";
-  return [
-    "",
-    "Next:",
-    ...(problem === null ? [] : [`  write ${join(root, "/etc/cluster.d")} (a sample is in /usr/lib/clusterd/cluster.d), until \`clusterd check\` is content`]),
-    ...(known ? [] : [
-      "  clusterd keys export FILE      here; carry FILE to the other node by scp",
-      "  clusterd keys import FILE      there; and the same the other way round; then `clusterd keys certify` on both",
-    ]),
-    `  ${start}      (a running daemon: ${upgrade})`,
-    "  clusterd status",
-  ];
-}
-
-const nextOnWitness = (init: Init, cluster: string): readonly string[] => [
-  "",
-  "Next:",
-  `  scp ${WITNESS_KEY} to the same place on both nodes: it is a secret of the three`,
-  `  ${init === "systemd" ? `systemctl start clusterd-witness@${cluster}` : `clusterd witness ${cluster} &      (and at each boot)`}`,
-  "  witness = ADDRESS of this machine, in cluster.conf on both nodes; then restart clusterd there",
-];
 
 async function uninstall(given: Given): Promise<Outcome> {
   const root = resolve(given.value("root") ?? "/");
@@ -191,7 +153,7 @@ export const INSTALL_COMMANDS: readonly Command[] = [
     usage: "install", run: install, summary: "make this server a node: programs, init files, cron file, folders, keys, man pages, completion",
     options: [DRY_RUN, ROOT, NODE, ["--init <kind>", "systemd, sysv or none (default: what this server has)"], ["--witness <pair>", "make it the third machine of this pair instead: programs, its unit, its key"], ["--peer-keys <file>", "take the other node's keys too, as `clusterd keys import` does"], LIST],
     examples: [["clusterd/bin/clusterd install --dry-run", "from an unpacked release: what would be done"], ["clusterd install --peer-keys serv1.keys", "on the second node, with the bundle of the first"], ["clusterd/bin/clusterd install --witness sample", "on a third machine: the witness of the pair named sample"]],
-    exits: ["ok", "usage", "refused"],
+    exits: ["ok", "failed", "usage", "refused"],
   },
   {
     usage: "uninstall", run: uninstall, summary: "remove exactly what install put there; keys, journal and backups stay",

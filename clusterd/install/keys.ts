@@ -66,7 +66,7 @@ export function witnessKeySteps(root: string): readonly Step[] {
 async function makePair(path: string, comment: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const made = await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path], { timeout: 30_000 });
-  if (made.failure !== null) throw new Error(`ssh-keygen for ${path}: ${made.failure}`);
+  if (made.failure !== null) throw new Error(`ssh-keygen for ${path} ${made.failure}: mend that, and say \`clusterd install\` again`);
 }
 
 /** What the other node must know of this one. */
