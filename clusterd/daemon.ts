@@ -221,7 +221,7 @@ export class Daemon {
       core: more.length === 0 ? summary : { ...summary, problems: [...summary.problems, ...more] },
       offset: this.#links?.offset() ?? null, history: this.#history.newest(), guards: this.#network.guards(),
       configuration: { digest, loaded: this.#settings.loaded, problem: this.#settings.problem },
-      maintenance: this.#maintenance.now, clock: lastClockReport(), checks: this.#checks?.status() ?? [], jobs: readReports(),
+      maintenance: this.#maintenance.now, clock: lastClockReport(), checks: this.#checks?.status() ?? [], jobs: readReports(this.#config.jobs.map(({ name }) => name)),
     };
   }
 

@@ -4,12 +4,13 @@
 // `.clusterd-partial`, which no run carries over and no watcher tells of. Everything is done below opened folders that belong to us: whoever
 // may write in the tree can put a link in a folder's place and gets nothing made where it leads. Node core only.
 
-import { closeSync, constants, existsSync, fstatSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmdirSync, statSync, unlinkSync, utimesSync, writeFileSync, chmodSync, chownSync, renameSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync, unlinkSync, utimesSync, writeFileSync, chmodSync, chownSync, renameSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { STATE } from "../clusterd/base/paths.ts";
 import { mountPoints, mountsOf } from "./tree.ts";
+import { readReport, reportFile } from "./report.ts";
 import { setTime } from "./receive-folders.ts";
 import { PARTIAL_DIR } from "./rsync-args.ts";
 
@@ -60,6 +61,7 @@ function readMemory(): Readonly<Record<string, Known>> {
 
 /** Lost at worst: then it is tried again. */
 function remember(memory: Readonly<Record<string, Known>>): void {
+  if (readReport("abilities") === null) rmSync(reportFile("abilities"), { force: true }); // where it was before: as if a job were called so
   mkdirSync(dirname(MEMORY), { recursive: true, mode: 0o700 });
   writeFileSync(`${MEMORY}.${process.pid}`, JSON.stringify(memory), { mode: 0o600 });
   renameSync(`${MEMORY}.${process.pid}`, MEMORY);

@@ -2,7 +2,7 @@
 //
 // Node core only: the daemon reads these too and must stay small.
 
-import { mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { writeDurably } from "../clusterd/base/files.ts";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
@@ -69,6 +69,7 @@ const FOLDER = `${STATE}/mirror`;
 const RECEIVED = `${FOLDER}/received`;
 
 export const reportFile = (job: string): string => `${FOLDER}/${job}.json`;
+const receivedFile = (job: string): string => `${RECEIVED}/${job}.json`;
 
 export const readReport = (job: string): JobReport | null => toReport(readJson(reportFile(job)));
 
@@ -118,7 +119,7 @@ export function writeReport(report: JobReport): void {
   writeDurably(reportFile(report.job), `${JSON.stringify(report, null, 1)}\n`);
 }
 
-export const readReceived = (job: string): Received | null => toReceived(readJson(`${RECEIVED}/${job}.json`));
+export const readReceived = (job: string): Received | null => toReceived(readJson(receivedFile(job)));
 
 export function toReceived(value: unknown): Received | null {
   const { job, run, kind, epoch, at, kept } = asObject(value);
@@ -127,25 +128,21 @@ export function toReceived(value: unknown): Received | null {
 
 export function writeReceived(received: Received): void {
   mkdirSync(RECEIVED, { recursive: true, mode: 0o700 });
-  writeDurably(`${RECEIVED}/${received.job}.json`, `${JSON.stringify(received)}\n`);
+  writeDurably(receivedFile(received.job), `${JSON.stringify(received)}\n`);
 }
 
-/** For `status`: each job's last good run, whether this node sent or received it. Jobs that never ran are not in it. */
-export function readReports(): { readonly job: string; readonly identity: string; readonly lastGood: WallTime | null; readonly lastRun: WallTime | null; readonly lastResult: string | null }[] {
-  return names(FOLDER).map((job) => {
-    const report = readReport(job);
-    return { job, identity: report?.identity ?? "", lastGood: lastGood(job, report), lastRun: report?.lastRun?.ended ?? null, lastResult: report?.lastRun ? `${report.lastRun.result}: ${report.lastRun.because}` : null };
+/** For `status`: the last good run of each of these jobs, whether this node sent or received it. Jobs that never ran are not in it. */
+export function readReports(jobs: readonly string[]): { readonly job: string; readonly identity: string; readonly lastGood: WallTime | null; readonly lastRun: WallTime | null; readonly lastResult: string | null }[] {
+  return [...jobs].sort().flatMap((job) => {
+    const [report, received] = [readReport(job), readReceived(job)];
+    if (report === null && received === null) return [];
+    return [{ job, identity: report?.identity ?? "", lastGood: lastGood(job, report), lastRun: report?.lastRun?.ended ?? null, lastResult: report?.lastRun ? `${report.lastRun.result}: ${report.lastRun.because}` : null }];
   });
 }
 
 export function lastGood(job: string, report: JobReport | null = readReport(job)): WallTime | null {
   const times = [report?.lastGood?.ended, readReceived(job)?.at].filter((time) => time !== undefined);
   return times.length === 0 ? null : Math.max(...times);
-}
-
-function names(folder: string): readonly string[] {
-  const found = [folder, RECEIVED].flatMap((one) => { try { return readdirSync(one); } catch { return []; } });
-  return [...new Set(found.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5)))].sort();
 }
 
 function readJson(path: string): unknown {

@@ -60,7 +60,7 @@ said["journal"] = await journal.write(record).then(() => "written", (error: Erro
 said["ip"] = (await ip.ask([], ["link show dev lo"])).ok;
 said["program"] = (await run(["true"], { timeout: 5000 })).failure;
 said["sleeper"] = (await run(["sh", "-c", "sleep 60"], { timeout: 100, grace: 100 })).failure !== null;
-said["reports"] = readReports().length;
+said["reports"] = readReports(["www"]).length;
 history.add({ wall: 0, level: "info", event: "x", identity: null, because: "" });
 await history.flush();
 log.error("still.here", {});
