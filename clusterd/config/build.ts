@@ -45,11 +45,16 @@ export function toConfig(files: Files, self: string): Config {
       offsetLimit: cluster.offset_limit, kernelLease: cluster.kernel_lease, watchdog: cluster.watchdog, watch: cluster.watch,
     },
     nodes: toNodes(first, second),
-    services: files.services.map((service) => toService(service, files.nodes)).sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1)),
-    jobs: toJobs(files),
+    ...toServices(files),
   };
   return { ...config, self: cluster.nodes.indexOf(self) as NodeIndex, digest: digestOf(config) };
 }
+
+/** Their files must be sound; those of the nodes need not even be there. */
+export const toServices = (files: Files): Pick<Config, "services" | "jobs"> => ({
+  services: files.services.map((service) => toService(service, files.nodes)).sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1)),
+  jobs: toJobs(files),
+});
 
 /** A section without problems has a value for each of its keys. */
 const complete = <O extends Options>({ values }: Section<O>): Values<O> => values as Values<O>;

@@ -41,7 +41,7 @@ export function planFiles({ machines, proposed, answers, written }: Given): File
   const differences = writes.filter(({ replaces, path, at }) => replaces && !hasBlanks(machines[at].config.get(path))).flatMap(({ path, text, at }) => {
     const machine = machines[at];
     const why = contradicted.get(path) ?? [];
-    return [`/etc/cluster.d/${path} of ${machine.name}${why.length === 0 ? ` is not that of ${here.name}` : ""}:`, ...(why.length > 0 ? why : difference(machine.config.get(path) ?? "", text))];
+    return [`/etc/cluster.d/${path} of ${machine.name}${why.length === 0 ? ` is not that of ${here.name}` : ""}:`, ...(why.length > 0 ? why : [...difference(machine.config.get(path) ?? "", text), ...newer(path, machines)])];
   });
   return { files, writes, differences };
 }
@@ -52,6 +52,15 @@ function contradictions(path: string, answers: Said, written: Said): readonly st
     const is = written.get(section)?.get(key);
     return is === value || (written.get(section)?.size ?? 0) === 0 ? [] : [...(is === undefined ? [] : [`  - ${key} = ${is}`]), `  + ${key} = ${value}`];
   });
+}
+
+/** Most often one was corrected and not carried over: which of the two, by the times of the files. */
+function newer(path: string, [here, there]: Given["machines"]): readonly string[] {
+  const [ours, theirs] = [here.changed.get(path), there.changed.get(path)];
+  if (ours === undefined || theirs === undefined || ours === theirs) return [];
+  const when = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  return ours > theirs ? [`  ${here.name} has the newer one (${when(ours)}; ${there.name}: ${when(theirs)}): --replace carries it to ${there.name}`]
+    : [`  ${there.name} has the newer one (${when(theirs)}; ${here.name}: ${when(ours)}), and --replace would put the older in its place. To keep it: scp ${there.name}:/etc/cluster.d/${path} /etc/cluster.d/${path}`];
 }
 
 /** The lines that only one of the two has; comments and empty ones only when nothing else differs. */

@@ -4,7 +4,7 @@
 # base64: whatever is in them, a fact stays one line.
 
 file() {
-  if [ -f "$2" ] && [ "$(wc -c <"$2")" -lt 1000000 ]; then echo "$1 $(printf %s "$2" | base64 -w0) $(base64 -w0 <"$2")"; fi
+  if [ -f "$2" ] && [ "$(wc -c <"$2")" -lt 1000000 ]; then echo "$1 $(printf %s "$2" | base64 -w0) $(base64 -w0 <"$2") $(stat -c %Y "$2")"; fi
 }
 
 echo "host $(uname -n | cut -d. -f1)"

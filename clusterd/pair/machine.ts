@@ -30,6 +30,8 @@ export interface Machine {
   readonly programs: readonly string[];
   /** The files of /etc/cluster.d, by their path in it. */
   readonly config: ReadonlyMap<string, string>;
+  /** When each of them was changed last, in seconds since 1970 by that machine's clock. */
+  readonly changed: ReadonlyMap<string, number>;
   /** The files of ifupdown, by full path. */
   readonly boot: ReadonlyMap<string, string>;
   /** NetworkManager or networkd runs, and may be whom a NIC has its address from. */
@@ -56,7 +58,8 @@ export function readMachine(text: string): Machine | null {
     name: one("host"), uid: Number(one("uid")), arch: one("arch"), init: one("init") as Machine["init"], programs: all("program"), runs: all("daemon").length > 0,
     nics: (list(one("addresses")) as readonly Line[]).filter(({ link_type: type }) => type === "ether").map((line) => nicOf(line, wireless.includes(line.ifname))),
     gateway: route?.gateway === undefined || route.dev === undefined || !isAddress4(route.gateway) ? null : { address: route.gateway, nic: route.dev },
-    config: new Map(all("config").map(decoded).map(([path, content]) => [path.slice(ETC.length), content])), boot: new Map(all("boot").map(decoded)), managed: all("manager").length > 0,
+    config: new Map(all("config").map(decoded).map(([path, content]) => [path.slice(ETC.length), content])), changed: new Map(all("config").map(decoded).map(([path, , changed]) => [path.slice(ETC.length), changed])),
+    boot: new Map(all("boot").map(decoded).map(([path, content]) => [path, content])), managed: all("manager").length > 0,
   };
 }
 
@@ -73,7 +76,8 @@ function list(json: string): readonly unknown[] {
   }
 }
 
-function decoded(rest: string): readonly [string, string] {
-  const [path = "", content = ""] = rest.split(" ").map((word) => Buffer.from(word, "base64").toString("utf8"));
-  return [path, content];
+function decoded(rest: string): readonly [path: string, content: string, changed: number] {
+  const [path = "", content = "", changed = ""] = rest.split(" ");
+  const text = (word: string): string => Buffer.from(word, "base64").toString("utf8");
+  return [text(path), text(content), Number(changed)];
 }

@@ -21,13 +21,18 @@ export interface Need {
 /** Of the node `self` of this configuration, which is machine `at`. */
 export function needsOf(config: Config, self: Index, at: Side): readonly Need[] {
   const { name: node } = config.nodes[self];
+  return [...nicsOf(config, self).map((nic) => nicNeed(node, nic, at)), ...needsOfServices(config, node, self, at)];
+}
+
+/** What does not depend on the node files. */
+export function needsOfServices(config: Pick<Config, "services" | "jobs">, node: string, self: Index, at: Side): readonly Need[] {
   const services = config.services.flatMap(({ name, action, home }): readonly Need[] => {
     const needed = action === null ? null : startedBy(action);
     return needed === null ? [] : [{ at, atHome: home === self, test: needed.test, missing: `${node} has no ${needed.what}, which is to start ${name}: install it there, or correct ${needed.key} in /etc/cluster.d` }];
   });
   const trees = config.jobs.filter(({ home }) => home === self).flatMap(({ name, entries }) => entries.filter(({ kind }) => kind === "tree")
     .map(({ path }): Need => ({ at, atHome: true, test: `[ -d ${quote(path)} ]`, missing: `${node} has no ${path}, which ${name} is to mirror: make it, or correct \`path\` in /etc/cluster.d` })));
-  return [...nicsOf(config, self).map((nic) => nicNeed(node, nic, at)), ...services, ...trees];
+  return [...services, ...trees];
 }
 
 const nicsOf = ({ nodes }: Config, self: Index): readonly string[] => [nodes[self].main, nodes[self].heartbeat, nodes[self].redundant].map((nic) => nic.interface);

@@ -19,6 +19,7 @@ import { pinHostKey } from "../../mirror/keys.ts";
 import { answersText, readAnswers, saidByFiles, together } from "./answers.ts";
 import type { Said } from "./answers.ts";
 import { carryOut } from "./carry-out.ts";
+import { described } from "./described.ts";
 import { planFiles } from "./files.ts";
 import type { FilePlan } from "./files.ts";
 import { localHost, remoteHost, runJob } from "./host.ts";
@@ -99,6 +100,9 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
   const names = [machines[0].name, machines[1].name] as const;
   const stranger = [...answers.keys()].find((section) => !["pair", "cluster", ...names].includes(section));
   if (stranger !== undefined) return outcome("usage", `${options.answers}: there is no [${stranger}]: the sections are [pair], [cluster], and the two machines, [${names.join("] and [")}]. ${didYouMean(stranger, ["pair", "cluster", ...names])}\nNothing was done.`);
+  const known = described(machines);
+  const early = [...known.problems.map(formatProblem), ...(await lacking(hosts, known.needs)).filter(({ atHome }) => atHome).map(({ missing }) => missing)];
+  if (early.length > 0) return outcome("refused", [...early, "Nothing was done."].join("\n"));
   const asked = await settle(machines, answers, saidByFiles(machines), atTerminal() && options.answers === null);
   if ("obstacle" in asked) return outcome("refused", `${asked.obstacle}\nNothing was done.`);
   const { proposal, said } = asked;
@@ -106,7 +110,7 @@ async function pairUp(options: PairOptions, answers: Said, machines: readonly [M
   const plan = planFiles({ machines, proposed: newFiles(proposal.draft, { name: "", times: {}, heading }), answers: said, written: saidByFiles(machines) });
   const loaded = inFolder(plan.files, (folder) => loadConfig({ etc: folder, self: names[0] }));
   if (!loaded.ok) return outcome("refused", `the configuration would have problems:\n${loaded.problems.map(formatProblem).join("\n")}\n${filesText(plan)}\nNothing was done. What is missing can be said in the answer file, or in ${ETC} itself.`);
-  if (plan.differences.length > 0 && !options.replace) return outcome("refused", `${plan.differences.join("\n")}\nNothing was done. Make them alike, or say --replace: the old files are kept as a dated copy.`, { differences: plan.differences });
+  if (plan.differences.length > 0 && !options.replace) return outcome("refused", `${plan.differences.join("\n")}\nNothing was done. Make them alike, or say --replace: lines with + take the place of those with -, and the old files are kept as a dated copy.`, { differences: plan.differences });
   const { config } = loaded;
   const missing = await lacking(hosts, ([0, 1] as const).flatMap((at) => needsOf(config, homeOf(machines[at], config), at)));
   const vital = missing.filter(({ atHome }) => atHome);

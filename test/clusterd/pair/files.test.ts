@@ -7,6 +7,7 @@ import { inFolder } from "../../../clusterd/import/import.ts";
 import { newFiles } from "../../../clusterd/import/write.ts";
 import { readAnswers, saidByFiles, together } from "../../../clusterd/pair/answers.ts";
 import { asBefore, withoutNics } from "../../../clusterd/pair/boot-files.ts";
+import { described } from "../../../clusterd/pair/described.ts";
 import { planFiles } from "../../../clusterd/pair/files.ts";
 import type { FilePlan } from "../../../clusterd/pair/files.ts";
 import type { Machine } from "../../../clusterd/pair/machine.ts";
@@ -47,6 +48,27 @@ test("where the two differ, the lines that differ are shown", () => {
   const plan = planned(machine(1, { config }), machine(2, { config: other }));
   assert.deepEqual(writes(plan), ["1 cluster.conf replaced"]);
   assert.deepEqual(plan.differences, ["/etc/cluster.d/cluster.conf of serv2 is not that of serv1:", "  - failback = auto"]);
+});
+
+test("of a file that differs it is said which node has the newer one, and what --replace would do with it", () => {
+  const config = filesOf(planned(machine(1), machine(2)));
+  const corrected = new Map([...config, ["cluster.conf", `${config.get("cluster.conf")}failback = auto\n`]]);
+  const said = (ours: number, theirs: number): readonly string[] =>
+    planned(machine(1, { config, changed: new Map([["cluster.conf", ours]]) }), machine(2, { config: corrected, changed: new Map([["cluster.conf", theirs]]) })).differences.slice(2);
+  assert.deepEqual(said(0, 60), ["  serv2 has the newer one (1970-01-01 00:01:00 UTC; serv1: 1970-01-01 00:00:00 UTC), and --replace would put the older in its place. To keep it: scp serv2:/etc/cluster.d/cluster.conf /etc/cluster.d/cluster.conf"]);
+  assert.deepEqual(said(60, 0), ["  serv1 has the newer one (1970-01-01 00:01:00 UTC; serv2: 1970-01-01 00:00:00 UTC): --replace carries it to serv2"]);
+  assert.deepEqual(said(60, 60), []);
+});
+
+test("what services need that are described already is known before the first question, and so is what is wrong with their files", () => {
+  const one = (path: string, text: string) => described([machine(1), machine(2, { config: new Map([[path, text]]) })]);
+  assert.deepEqual(one("serv1/www.conf", "[service]\nstart = systemd:no-such.service\n[mirror]\npath = /srv/www/\n").needs.map(({ at, atHome, missing }) => `${at} ${atHome} ${missing.split(",")[0]}`), [
+    "0 true serv1 has no unit no-such.service", "0 true serv1 has no /srv/www/", "1 false serv2 has no unit no-such.service",
+  ]);
+  assert.deepEqual(one("serv2/Fdata", "/srv/data/\n").needs.map(({ at, atHome }) => [at, atHome]), [[1, true]]);
+  const { problems, needs } = one("serv1/www.conf", "[service]\nstrat = systemd:www.service\n");
+  assert.deepEqual([problems.map(({ file, line }) => `${file}:${line}`), needs], [["serv1/www.conf:2"], []]);
+  assert.deepEqual(described([machine(1), machine(2)]), { problems: [], needs: [] });
 });
 
 test("an answer against a file that is there is a difference on both nodes", () => {

@@ -10,7 +10,7 @@ export const PROGRAMS = ["ip", "perl", "rsync", "ssh", "sshd", "ssh-keygen", "se
 
 export function machine(n: 1 | 2, more: Partial<Machine> = {}): Machine {
   return {
-    name: `serv${n}`, uid: 0, arch: "Linux-x86_64", init: "systemd", programs: PROGRAMS, runs: false, config: new Map(), boot: new Map(), managed: false, gateway: { address: "192.168.50.251", nic: "eth0" },
+    name: `serv${n}`, uid: 0, arch: "Linux-x86_64", init: "systemd", programs: PROGRAMS, runs: false, config: new Map(), changed: new Map(), boot: new Map(), managed: false, gateway: { address: "192.168.50.251", nic: "eth0" },
     nics: [nic("eth0", `02:00:00:00:00:0${n}`, `192.168.50.${n}`), nic("eth1", `02:00:00:00:01:0${n}`, `10.50.0.${n}`), nic("eth2", `02:00:00:00:02:0${n}`)], ...more,
   };
 }

@@ -163,6 +163,9 @@ test("look.sh describes a real machine", { skip: lacks("ip") }, async () => {
   assert.equal(found.uid, process.getuid?.());
   assert.ok(found.programs.includes("sh") && !found.programs.includes("no-such-program"));
   assert.ok(found.nics.every(({ mac }) => /^[0-9a-f:]{17}$/.test(mac)));
+  const word = (text: string): string => Buffer.from(text).toString("base64");
+  const { config, changed } = readMachine(`config ${word("/etc/cluster.d/serv1.conf")} ${word("text\n")} 1700000000\nconfig ${word("/etc/cluster.d/empty")}  7\nend\n`)!;
+  assert.deepEqual([[...config], [...changed]], [[["serv1.conf", "text\n"], ["empty", ""]], [["serv1.conf", 1_700_000_000], ["empty", 7]]]);
   assert.equal(readMachine("host serv1\nuid 0\n"), null, "half of it is nothing");
 });
 
