@@ -155,7 +155,7 @@ if (await needsLab(test)) {
     await pair.must("serv2", ["sh", "-c", "echo 'failback = auto' >>/etc/cluster.d/cluster.conf"]);
     const refused = await pair.exec("serv1", ["clusterd", "pair", "serv2", "--dry-run", "--answers", "/root/pair.ini"]);
     assert.equal(refused.code, 3, refused.err);
-    assert.match(refused.out, /cluster\.conf of serv2 is not that of serv1:\n {2}- failback = auto/);
+    assert.match(refused.out, /cluster\.conf of serv2 is not that of serv1:\n {2}- failback = auto\n {2}serv2 has the newer one \(.* --replace would put the older in its place/);
     await pair.must("serv1", ["rm", "/etc/cluster.d/serv1/more.conf"]);
   });
 
