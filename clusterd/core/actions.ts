@@ -89,6 +89,12 @@ function beginHandover(scene: Scene, { planned, automatic = false }: { readonly 
   holding.handover = { startedAt: state.now, planned, automatic, offer, letGoAt: NEVER, command: event.kind === "command" && event.verb !== "leave" ? event.id : null };
 }
 
+/** From when it is on disk, this node owns nothing up to that epoch. */
+function promiseOffer(scene: Scene, offered: number): void {
+  const before = latest(scene.holding);
+  if (before.offered < offered) remember(scene, { ...before, offered });
+}
+
 /** A peer whose power is off gives its vote, as after a person's word; if it may boot alone and own, it takes it back unheard. */
 const confirmedOff = (state: State): boolean => isFenced(state) && state.config.soloBoot === "ask";
 
@@ -198,10 +204,13 @@ export const ACTIONS = {
   },
 
   // Release and handover
-  release: ({ holding, identity, effects }) => {
+  release: (scene) => {
+    const { holding, identity, effects } = scene;
     holding.leaseUntil = NEVER;
     holding.claimHeard = null;
     effects.push({ kind: "release", identity });
+    // Written while the link goes down. It only forbids us; the peer is told when nothing speaks here any more.
+    if (holding.handover !== null) promiseOffer(scene, holding.handover.offer);
   },
   "begin-handover": (scene) => beginHandover(scene, { planned: true }),
   "begin-failback": (scene) => {
@@ -217,9 +226,10 @@ export const ACTIONS = {
   },
   offer: (scene) => {
     const { holding } = scene;
-    const offered = holding.handover?.offer ?? 0;
-    if (holding.handover !== null) holding.handover = { ...holding.handover, letGoAt: scene.state.now };
-    remember(scene, { ...latest(holding), offered });
+    if (holding.handover === null) return;
+    holding.handover = { ...holding.handover, letGoAt: scene.state.now };
+    promiseOffer(scene, holding.handover.offer);
+    if (holding.pending === null) say(scene); // else when that is on disk
   },
   grant: (scene) => {
     const { state, holding } = scene;

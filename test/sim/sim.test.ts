@@ -22,7 +22,7 @@ test("outside the promised assumptions rules do break, and are marked so: the ch
 });
 
 /** The trace of every event, the same on every machine. What the core does at these seeds has changed? Then these change. */
-const TRACES: Readonly<Record<number, string>> = { 1: "8e06856d", 2: "9046479f", 3: "ab1f6de", 4: "a63bc62d", 5: "d97ea884" };
+const TRACES: Readonly<Record<number, string>> = { 1: "4044f5bf", 2: "9046479f", 3: "ab1f6de", 4: "a63bc62d", 5: "d97ea884" };
 
 test("the same seed is the same trace", () => {
   const traces = Object.fromEntries(Object.keys(TRACES).map((seed) => [seed, runEpisode(Number(seed)).hash.toString(16)]));

@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("lease-not-told", "actions", `effects.push({ kind: "lease", identity, until: holding.leaseUntil, ackedAt: holding.leaseUntil - state.config.timing.lease });\n    effects.push({ kind: "raise"`,
     `effects.push({ kind: "raise"`, "a raise does not tell the dead-man when to end",
     "the world reads the lease that the core believes in when ifup is done, and the driver hands it to ifup too; test/clusterd/takeover covers the order"),
-  mutant("offer-not-promised", "actions", "remember(scene, { ...latest(holding), offered });\n  },\n  grant", "remember(scene, latest(holding));\n  },\n  grant", "an offer is made and not remembered"),
+  mutant("offer-not-promised", "actions", "if (before.offered < offered) remember(scene, { ...before, offered });", "if (before.offered < offered) remember(scene, before);", "an offer is made and not remembered"),
 
   // Duties
   mutant("no-objection", "duties", "holding.claimHeard.askedAt === null && holds(holding)) return say({ state, effects });", "holding.claimHeard.askedAt === null && holds(holding)) void effects;", "an owner that hears a claim objects only with its next heartbeat",
