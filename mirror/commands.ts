@@ -33,8 +33,10 @@ program.command("list").description("the jobs and their paths").option("--json",
     for (const job of config.jobs) say(`${job.name} (identity ${config.nodes[job.home].name}): ${job.entries.map(({ path }) => path).join(" ")}`);
   }));
 
-const statusRows = (config: Config): readonly StatusRow[] => config.jobs.map(({ name, home }) =>
-  ({ job: name, owner: config.nodes[home].name, report: readReport(name), received: readReceived(name), lastGood: lastGood(name), live: liveNow(name), sending: readSpeeds(name).last, going: readProgress(name), scrub: readScrub(name) }));
+const statusRows = (config: Config): readonly StatusRow[] => config.jobs.map(({ name, home }) => {
+  const [report, received] = [readReport(name), readReceived(name)];
+  return { job: name, owner: config.nodes[home].name, report, received, lastGood: lastGood(report, received), live: liveNow(name), sending: readSpeeds(name).last, going: readProgress(name), scrub: readScrub(name) };
+});
 
 program.command("status").description("each job's last good run, how its changes travel, and what stands in the way of the next run").option("--json", "one JSON object")
   .action((flags: { json?: true }) => configured((config) => {

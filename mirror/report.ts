@@ -136,12 +136,12 @@ export function readReports(jobs: readonly string[]): { readonly job: string; re
   return [...jobs].sort().flatMap((job) => {
     const [report, received] = [readReport(job), readReceived(job)];
     if (report === null && received === null) return [];
-    return [{ job, identity: report?.identity ?? "", lastGood: lastGood(job, report), lastRun: report?.lastRun?.ended ?? null, lastResult: report?.lastRun ? `${report.lastRun.result}: ${report.lastRun.because}` : null }];
+    return [{ job, identity: report?.identity ?? "", lastGood: lastGood(report, received), lastRun: report?.lastRun?.ended ?? null, lastResult: report?.lastRun ? `${report.lastRun.result}: ${report.lastRun.because}` : null }];
   });
 }
 
-export function lastGood(job: string, report: JobReport | null = readReport(job)): WallTime | null {
-  const times = [report?.lastGood?.ended, readReceived(job)?.at].filter((time) => time !== undefined);
+export function lastGood(report: JobReport | null, received: Received | null): WallTime | null {
+  const times = [report?.lastGood?.ended, received?.at].filter((time) => time !== undefined);
   return times.length === 0 ? null : Math.max(...times);
 }
 

@@ -235,7 +235,7 @@ export const ACTIONS = {
     const { state, holding } = scene;
     const offered = nextEpoch(otherOf(state.config.self), ...knownEpochs(scene));
     holding.handover = { startedAt: state.now, planned: true, automatic: false, offer: offered, letGoAt: NEVER, command: null };
-    remember(scene, { ...latest(holding), offered });
+    promiseOffer(scene, offered);
   },
   withdraw: (scene) => {
     const { state, holding } = scene;

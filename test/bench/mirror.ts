@@ -51,7 +51,7 @@ export async function mirrorBench(options: MirrorOptions, tell: (line: string) =
   const deadline = performance.now() + options.minutes * 60_000;
   countProcessor();
   const pair = await Pair.make((data) => `[mirror]\npath[] = ${data}/www/\nmax_delete = 1000000\nmax_delete_percent = 100\nwatch = ${watch}\n`, { oneMount: true });
-  const unmount = ownDisk(pair);
+  let unmount = (): void => undefined;
   const peers = new Peers(pair);
   const skipped: string[] = [];
   const systems: Record<string, Measured> = {};
@@ -60,6 +60,7 @@ export async function mirrorBench(options: MirrorOptions, tell: (line: string) =
   let kills: Kills | null = null;
   const late = (what: string): boolean => performance.now() > deadline && skipped.push(`${what}: ${NO_TIME}`) > 0;
   try {
+    unmount = ownDisk(pair);
     if (options.kills > 0) kills = await new Killing(pair, tell).kills(options.kills, deadline);
     else {
       if (part.some((one) => one !== "headline")) { makeTree(`${pair.data}/www`, files); tell(`${files} files made`); }
