@@ -138,7 +138,8 @@ async function openOwn(path: string): Promise<FileHandle> {
 export class Journal<R extends Format1 = JournalRecord> {
   #file: FileHandle;
   #counter: number;
-  #last: Promise<void> = Promise.resolve();
+  /** The write under way, and those that wait for it; null: none. */
+  #last: Promise<void> | null = null;
 
   private constructor(file: FileHandle, counter: number) {
     this.#file = file;
@@ -159,16 +160,20 @@ export class Journal<R extends Format1 = JournalRecord> {
     return journal;
   }
 
-  /** On disk when it resolves; rejects with the system's error. */
+  /** On disk when it resolves; rejects with the system's error. Begins before it returns, unless another is under way: the rest of
+   *  the caller's turn is not waited for. */
   write(record: R): Promise<void> {
-    const next = this.#last.then(async () => {
-      const slot = encodeSlot(record, this.#counter + 1);
-      const { bytesWritten } = await this.#file.write(slot, 0, SLOT, ((this.#counter + 1) % 2) * SLOT);
-      if (bytesWritten !== SLOT) throw new Error(`only ${bytesWritten} of ${SLOT} bytes were written`);
-      this.#counter += 1;
-    });
-    this.#last = next.catch(() => undefined);
+    const next = this.#last === null ? this.#put(record) : this.#last.then(() => this.#put(record));
+    const last = next.catch(() => undefined).then(() => { if (this.#last === last) this.#last = null; });
+    this.#last = last;
     return next;
+  }
+
+  async #put(record: R): Promise<void> {
+    const slot = encodeSlot(record, this.#counter + 1);
+    const { bytesWritten } = await this.#file.write(slot, 0, SLOT, ((this.#counter + 1) % 2) * SLOT);
+    if (bytesWritten !== SLOT) throw new Error(`only ${bytesWritten} of ${SLOT} bytes were written`);
+    this.#counter += 1;
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@
 // Not here: whether an identity may be raised; that is the core's judgement.
 
 import { existsSync } from "node:fs";
-import { monotonicNow, type Duration } from "../base/time.ts";
+import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
 import { createEye, type Voice } from "../arbiter/lan-eye.ts";
 import type { Config } from "../config/config.ts";
 import type { Absent } from "../core/summary.ts";
@@ -42,6 +42,9 @@ const EXCHANGE_PATIENCE: Duration = 1000;
 /** Between two tries to take an identity down. */
 const RELEASE_PAUSE: Duration = 100;
 
+/** Between two tries to bring a NIC to rest that is silent, but not at rest. */
+const REST_PAUSE: Duration = 1000;
+
 export function createNetwork(config: Config, events: TakeoverEvents, log: NetworkLog): Network {
   const { timing, kernelLease: wish } = config.cluster;
   const mayGoOn = config.cluster.mainFailure === "redundant";
@@ -52,6 +55,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   const carrier = new Map<string, boolean>();
   const busy = new Set<string>();
   let kernelNeeded = wish === "yes";
+  let closed = false;
   /** What the two NICs become when they change their roles; null: they cannot, or one such change is under way. */
   let others: readonly [Role, Role] | null = null;
 
@@ -160,6 +164,25 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     return result;
   }
 
+  /** The peer may have the identity as soon as it is silent here, `tell` says so; until the NIC is at rest we go on alone. */
+  function release(place: Place, startedAt: Instant, tell: (outcome: NetworkOutcome) => void): void {
+    let silent = false;
+    const told = (reason: string | null): void => {
+      const took = monotonicNow() - startedAt;
+      tell(reason === null ? { ok: true, took } : { ok: false, reason, took });
+    };
+    void alone(place, async () => {
+      const wrong = await bringDown(tools, place, { silent: () => { silent = true; told(null); } });
+      // It is asked for again at once, as long as it fails.
+      if (wrong !== null && !silent) await new Promise((resolve) => setTimeout(resolve, RELEASE_PAUSE));
+      return wrong;
+    }).then((done) => {
+      if (done.ok || !silent) return told(done.ok ? null : done.reason);
+      log.warn(`${done.reason}: the identity is released, but the NIC is not at rest; trying again`);
+      setTimeout(() => { if (!place.held && !closed) release(place, monotonicNow(), () => undefined); }, REST_PAUSE).unref();
+    });
+  }
+
   async function changePlan(place: Place, plan: NicPlan): Promise<string | null> {
     const problem = writeIfcfg(plan.nic, plan.ifcfg);
     if (problem !== null) return problem;
@@ -191,12 +214,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       return prepared;
     },
     raise: (identity, until) => alone(placeOf(identity), () => bringUp(tools, placeOf(identity), until)),
-    release: (identity) => alone(placeOf(identity), async () => {
-      const wrong = await bringDown(tools, placeOf(identity));
-      // It is asked for again at once, as long as it fails.
-      if (wrong !== null) await new Promise((resolve) => setTimeout(resolve, RELEASE_PAUSE));
-      return wrong;
-    }),
+    release: (identity) => new Promise((resolve) => { release(placeOf(identity), monotonicNow(), resolve); }),
     lease: (identity, until) => {
       const place = placeOf(identity);
       // Also while it moves from one NIC to the other.
@@ -225,7 +243,9 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     absent: () => Object.fromEntries(watch.absent().map((nic) => [roleOf(nic), nic])),
     close: async () => {
       if (mayGoOn) markExchanged(false);
+      closed = true;
       for (const place of places) if (place.held) await alone(place, () => bringDown(tools, place));
+      for (const place of places) await place.last;
       // Who brings these addresses up by other means when we are gone is not to meet our dead ends (network-scripts/functions).
       await ip.ask(["0.0.0.0/0", "::/0"].flatMap((all) => plans.map(({ table }) => `route del unreachable ${all} table ${table} metric 4294967295`)), []);
       watch.close();

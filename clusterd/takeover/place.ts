@@ -91,15 +91,16 @@ async function bringUpSlowly({ ip, log }: Tools, plan: NicPlan, why: string): Pr
   return outcome.ok ? identityDifference(await ip.ask([], showIdentity(plan)), plan) : outcome.reason;
 }
 
-/** `moving`: the identity stays on this node, and so do its connections. */
-export async function bringDown(tools: Tools, place: Place, { moving = false } = {}): Promise<string | null> {
+/** `moving`: the identity stays on this node, and so do its connections. `silent` is called as soon as the link has been
+ *  seen to be down: all that is left is to bring the NIC to rest. */
+export async function bringDown(tools: Tools, place: Place, { moving = false, silent }: { readonly moving?: boolean; readonly silent?: () => void } = {}): Promise<string | null> {
   const { plan } = place;
   const { deadman, eye, kernel, log } = tools;
   const carried = place.held;
   place.raised = false;
   eye.hush(plan.nic);
   eye.watch(plan.nic, null);
-  let wrong = await bringDownFast(tools, place);
+  let wrong = await bringDownFast(tools, place, silent);
   if (wrong !== null) {
     log.warn(`${plan.nic}: the fast path failed (${wrong}); running ifdown`);
     const now = await lookAt(tools, plan);
@@ -121,14 +122,17 @@ export async function bringDown(tools: Tools, place: Place, { moving = false } =
 }
 
 /** The link goes down first and is seen to be down; only then may the MAC change and the link come back. */
-async function bringDownFast({ ip, kernel, deadman }: Tools, { plan, down }: Place): Promise<string | null> {
-  const [linkDown, ...rest] = down;
+async function bringDownFast({ ip, kernel, deadman }: Tools, place: Place, silent: () => void = () => undefined): Promise<string | null> {
+  const { plan, down: [linkDown, ...rest] } = place;
   if (linkDown === undefined) return "it was never prepared";
   const first = await ip.ask([linkDown], [showNic(plan.nic)]);
   if (!first.ok) return first.reason;
   if (readState(first.answers[0], plan.nic)?.up !== false) return "its link is still up";
+  place.held = false;
   kernel.end(plan.identity);
   deadman.off(plan.nic);
+  // What follows cannot bring the link up with the identity's MAC: ip stops at the first line that the kernel refuses.
+  silent();
   const second = await ip.ask(rest, [showNic(plan.nic)]);
   return second.ok ? restDifference(plan, readState(second.answers[0], plan.nic)) : second.reason;
 }

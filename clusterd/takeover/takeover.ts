@@ -21,7 +21,8 @@ export interface Takeover {
   prepare(keep?: readonly Kept[]): Promise<{ readonly found: readonly string[]; readonly problems: readonly string[]; readonly kept: readonly Index[] }>;
   /** MAC, address, routes, announcement; verified from the kernel's own answer. Fails, with everything taken back, when `until` passes. */
   raise(identity: Index, until: Instant): Promise<NetworkOutcome>;
-  /** Link down first, verified; then stand-in MAC, up again, admin address and routes of a node without it. May be called for an identity that is not up. */
+  /** Link down, verified: then it is released. Stand-in MAC, up again, admin address and routes of a node without it follow,
+   *  tried as often as it takes; the next operation on the NIC waits for one try. May be called for an identity that is not up. */
   release(identity: Index): Promise<NetworkOutcome>;
   /** Synchronous and cheap (each keepalive): dead-man and kernel hold the identity silent from `until` on, whatever hangs here. */
   lease(identity: Index, until: Instant, ackedAt: Instant): void;

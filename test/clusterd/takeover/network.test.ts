@@ -217,6 +217,39 @@ if (ownNetwork()) {
     assert.deepEqual(everything(), resting);
   });
 
+  test("it is released as soon as its link is down, and a NIC that cannot come to rest then is tried again until it has", async () => {
+    await network.prepare();
+    const resting = everything();
+    await raise(SERV1, soon(60_000));
+    const folder = mkdtempSync(join(tmpdir(), "clusterd-half-ip-"));
+    // An ip that takes the link down, and is refused the line that would bring it up again: in the waiting one and in ifdown's.
+    writeFileSync(join(folder, "ip"), `#!/bin/sh
+case "$*" in *-batch*) ;; *) exec /sbin/ip "$@" ;; esac
+while read -r line; do
+  case $line in *" up") [ -e ${folder}/gone ] || { echo "RTNETLINK answers: refused by the test" >&2; exit 1; } ;; esac
+  printf '%s\\n' "$line"
+done | /sbin/ip "$@"
+`, { mode: 0o755 });
+    const path = process.env["PATH"];
+    process.kill(Number(run("pgrep", "-P", String(process.pid), "-f", "ip -j -batch").trim()), "SIGKILL");
+    process.env["PATH"] = `${folder}:${path}`;
+    try {
+      await wait(100);
+      await release(SERV1);
+      assert.match(run("ip", "-br", "link", "show", "dev", "eth2"), / DOWN /);
+      await until_(() => heard.some((line) => /^eth2: .*: the identity is released, but the NIC is not at rest; trying again$/.test(line)));
+      assert.match(run("ip", "-br", "link", "show", "dev", "eth2"), / DOWN /);
+      writeFileSync(join(folder, "gone"), "");
+      await until_(() => / UP /.test(run("ip", "-br", "link", "show", "dev", "eth2")));
+      await wait(200);
+      assert.deepEqual(everything(), resting);
+    } finally {
+      process.env["PATH"] = path;
+      rmSync(folder, { recursive: true });
+    }
+    await raise(SERV1);
+  });
+
   test("a NIC that is gone makes the raise fail with its name, and the next one work after it has come back", async () => {
     await network.prepare();
     run("ip", "link", "del", "eth2");
