@@ -1,7 +1,7 @@
 // Hears of every change in the owner's trees, by chokidar or by fatrace, and knows when it no longer does.
 //
 // Both are silent when they miss something: a full kernel queue, watches that ran out, a stalled loop. So each tree's marker file is touched
-// once a second (its mode set to what it is: no content, no time of it changes) and must be heard of; otherwise `lost` is said, and nobody
+// each second or so (its mode set to what it is: no content, no time of it changes) and must be heard of; otherwise `lost` is said, and nobody
 // relies on what was heard until a full pass was good.
 //
 // Paths are absolute, their characters bytes (latin1).
@@ -25,9 +25,8 @@ export interface Hearing {
 
 export interface OwnerWatch { readonly by: "chokidar" | "fatrace"; close(): Promise<void> }
 
-const PROBE_MS = 800;
-/** A probe that was not heard within this: deaf. Together less than 2 s. */
-const DEAF_MS = 1000;
+/** A touch that was not heard of when the next one is due: deaf. Twice this is less than 2 s. */
+const PROBE_MS = 900;
 /** Our own loop stood still for so long: the kernel's queue of 16,384 events may have run over meanwhile. */
 const STALL_MS = 1000;
 const START_MS = 15_000;
@@ -60,7 +59,6 @@ class Probe {
   readonly #hearing: Hearing;
   #waiting = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
-  #deaf: NodeJS.Timeout | undefined;
   #beat = 0;
   /** Why it is over. Before the start is over, that is the start's failure. */
   #over: string | null = null;
@@ -100,22 +98,21 @@ class Probe {
   stop(because = "stopped"): void {
     this.#over ??= because;
     clearInterval(this.#timer);
-    clearTimeout(this.#deaf);
   }
 
   #ask(): void {
     const late = performance.now() - this.#beat - PROBE_MS;
     this.#beat = performance.now();
     if (late > STALL_MS) this.#hearing.doubt(`the mirror's process stood still for ${Math.round(late)} ms: events may have been dropped`);
-    if (this.#waiting.size > 0) return; // asked already: the other timer decides
-    this.#touch();
     // What has come while this loop stood still is read before it is judged.
-    this.#deaf = setTimeout(() => setImmediate(() => setImmediate(() => this.#judge())), DEAF_MS);
+    setImmediate(() => setImmediate(() => this.#judge()));
   }
 
   #judge(): void {
+    if (this.#over !== null) return;
     const [path] = this.#waiting.keys();
-    if (path !== undefined) this.lose(`a touch of ${path} was not heard of within ${DEAF_MS} ms`);
+    if (path === undefined) this.#touch();
+    else this.lose(`a touch of ${path} was not heard of within ${PROBE_MS} ms`);
   }
 
   #touch(): void {
