@@ -4,7 +4,7 @@
 // folders that others than root may write to. It checks the opened file, not the name, so that nothing can be swapped
 // in between. Not here: what the text means.
 
-import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readSync, realpathSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
 import { reasonOf } from "./errors.ts";
@@ -84,13 +84,30 @@ function decode(bytes: Buffer): ReadFile {
   }
 }
 
+/** A new file that nobody else may read. Throws what the system says, also when there is one; of a try that failed nothing is left. */
+export function createSecret(path: string, text: string): void {
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    writeFileSync(fd, text);
+    fsyncSync(fd);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Replaces a file in one step that a power cut cannot halve: new file, fsync, rename, fsync of the folder. Throws what the system says. */
 export function writeDurably(path: string, text: string, mode = 0o600): void {
   const draft = `${path}.new-${process.pid}`;
   try {
+    // Of a process that had our number before a power cut.
+    rmSync(draft, { force: true });
     const fd = openSync(draft, "wx", mode);
     try {
-      writeSync(fd, text);
+      // All of it, or an error: write(2) itself would put down what a nearly full disk still takes, and call it done.
+      writeFileSync(fd, text);
       fsyncSync(fd);
     } finally {
       closeSync(fd);

@@ -1,8 +1,8 @@
 // `clusterd keys export` and `clusterd keys import`: how the two nodes come to know each other.
 
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { reasonOf } from "../base/errors.ts";
+import { createSecret } from "../base/files.ts";
 import { exportBundle } from "../install/keys.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
@@ -16,22 +16,12 @@ function exportKeys(given: Given): Outcome {
   if (!made.ok) return outcome("failed", made.text);
   if (given.flag("dry-run")) return outcome("ok", `the public keys and host keys of ${node} and the heartbeat key would be written to ${file}. Nothing was done.`);
   try {
-    writeSecret(file, `${JSON.stringify(made.bundle, null, 1)}\n`);
+    // Never into a file that others can read already, or through a link.
+    createSecret(file, `${JSON.stringify(made.bundle, null, 1)}\n`);
   } catch (error) {
     return outcome("failed", `${file}: ${reasonOf(error)}`);
   }
   return outcome("ok", `${file} holds ${node}'s public keys, its host keys and the heartbeat key, which is a secret: carry it by scp, import it on the other node, delete it.`, { file, node });
-}
-
-/** Never into a file that others can read already, or through a link. */
-function writeSecret(path: string, text: string): void {
-  const fd = openSync(path, "wx", 0o600);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 async function importKeys(given: Given): Promise<Outcome> {

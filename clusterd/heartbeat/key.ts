@@ -4,8 +4,9 @@
 // and travels between them only over ssh. A file that others could have read or replaced is not a secret and is refused.
 
 import { createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname } from "node:path";
+import { createSecret } from "../base/files.ts";
 import type { LinkName } from "../core/model.ts";
 
 export const KEY_BYTES = 32;
@@ -46,13 +47,7 @@ export function createKey(path: string): KeyOutcome {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const key = randomBytes(KEY_BYTES);
-    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
-    try {
-      writeSync(file, `${key.toString("hex")}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
+    createSecret(path, `${key.toString("hex")}\n`);
     return { ok: true, key };
   } catch (error) {
     return refused(path, codeOf(error) === "EEXIST" ? "exists already and is kept. Remove it on both nodes first if you want a new one"

@@ -25,8 +25,16 @@ const POLL: Duration = 2000;
 const ADDRESS_CAME = /^\d+: \S+\s+inet6? /;
 const RESTART_PAUSE: Duration = 200;
 
-export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, changed: (nic: string, up: boolean, at: Instant) => void, seen: (nic: string, state: NicState) => void): CarrierWatch {
+export interface CarrierEvents {
+  changed(nic: string, up: boolean, at: Instant): void;
+  seen(nic: string, state: NicState): void;
+  /** It was not there, or another one had its name: nothing that it was told before holds. */
+  came(nic: string): void;
+}
+
+export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, { changed, seen, came }: CarrierEvents): CarrierWatch {
   const known = new Map<string, boolean>();
+  const indexes = new Map<string, number>();
   const absent = new Set<string>();
   const paused = new Map<string, number>();
   let monitor: ChildProcess | null = null;
@@ -39,7 +47,11 @@ export function createCarrierWatch(nics: readonly string[], ip: WaitingIp, chang
     for (const nic of nics) {
       const state = readState(answer.answers[0], nic);
       if (state === null) absent.add(nic);
-      else absent.delete(nic);
+      else {
+        const other = indexes.has(nic) && indexes.get(nic) !== state.index;
+        indexes.set(nic, state.index);
+        if (absent.delete(nic) || other) came(nic);
+      }
       judge(nic, state?.carrier ?? false);
       if (state !== null && !paused.has(nic)) seen(nic, state);
     }

@@ -51,7 +51,7 @@ export async function exchange(tools: Tools, places: readonly [Place, Place], ro
   const [home, spare] = places;
   const before = [roleOf(home), roleOf(spare)] as const;
   const down = await bringDown(tools, home, { moving: true });
-  if (down !== null) return down;
+  if (down !== null && home.held) return down;
   const wrong = assign(places, roles) ?? await bringUp(tools, home, home.until);
   if (wrong !== null) {
     const back = assign(places, before) ?? await bringUp(tools, home, home.until);

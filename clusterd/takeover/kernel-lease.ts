@@ -14,7 +14,7 @@ import { monotonicNow, type Duration, type Instant } from "../base/time.ts";
 import type { NicPlan } from "./nic-plan.ts";
 
 export interface KernelLease {
-  /** Null when the rules are in the kernel, else why not. */
+  /** Null when the rules are in the kernel, else why not. Again when a NIC has come back: with the one that went, its rules did. */
   start(): Promise<string | null>;
   isThere(): boolean;
   begin(identity: number, silentAt: Instant): void;
@@ -91,13 +91,16 @@ export function createKernelLease(plans: readonly NicPlan[], longest: Duration, 
 
   return {
     start: async () => {
-      socket ??= await openSocket(() => {
+      const opened = socket ?? await openSocket(() => {
         if (!there) return;
         there = false;
         lost("the nftables rules of the kernel lease were removed");
       });
+      if (opened instanceof Error) return `no socket on lo: ${opened.message}`;
+      socket = opened;
       const problem = await nft(rules(plans, lives, socket.address().port));
-      there = problem === null;
+      // All or nothing (nft(8)): what was there before a refusal still is.
+      there ||= problem === null;
       return problem;
     },
     isThere: () => there,
@@ -114,15 +117,15 @@ export function createKernelLease(plans: readonly NicPlan[], longest: Duration, 
   };
 }
 
-/** A socket on lo that is connected to itself, so that a send is one system call, at once. */
-function openSocket(cameBack: () => void): Promise<Socket> {
-  return new Promise((resolve, reject) => {
+/** A socket on lo that is connected to itself, so that a send is one system call, at once; or why there is none. */
+function openSocket(cameBack: () => void): Promise<Socket | Error> {
+  return new Promise((resolve) => {
     const socket = createSocket("udp4");
-    socket.on("error", reject);
+    socket.on("error", resolve);
     socket.on("message", cameBack);
     socket.bind(0, "127.0.0.1", () => {
       socket.connect(socket.address().port, "127.0.0.1", () => {
-        socket.off("error", reject).on("error", () => { /* a refused datagram is a renewal lost, and the next follows */ });
+        socket.off("error", resolve).on("error", () => { /* a refused datagram is a renewal lost, and the next follows */ });
         resolve(socket);
       });
     });

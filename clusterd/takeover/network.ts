@@ -16,10 +16,10 @@ import { createDeadMan } from "./dead-man.ts";
 import { createKernelLease } from "./kernel-lease.ts";
 import { heartbeatIfcfg, planNics, type NicPlan } from "./nic-plan.ts";
 import { difference } from "./nic-state.ts";
-import { atRest, bringDown, bringUp, putRight } from "./place.ts";
+import { atRest, bringDown, bringUp, lookAt, putRight, restDifference } from "./place.ts";
 import type { NetworkLog, Place, Tools } from "./place.ts";
 import { prepare, readScripts } from "./prepare.ts";
-import { writeIfcfg } from "./scripts.ts";
+import { runScript, writeIfcfg } from "./scripts.ts";
 import type { LanEye, NetworkOutcome, Takeover, TakeoverEvents } from "./takeover.ts";
 import { startWaitingIp } from "./waiting-ip.ts";
 
@@ -42,8 +42,8 @@ const EXCHANGE_PATIENCE: Duration = 1000;
 /** Between two tries to take an identity down. */
 const RELEASE_PAUSE: Duration = 100;
 
-/** Between two tries to bring a NIC to rest that is silent, but not at rest. */
-const REST_PAUSE: Duration = 1000;
+/** Between two tries to bring a NIC to rest that is silent, but not at rest, or to put the kernel lease back. */
+const AGAIN: Duration = 1000;
 
 export function createNetwork(config: Config, events: TakeoverEvents, log: NetworkLog): Network {
   const { timing, kernelLease: wish } = config.cluster;
@@ -54,6 +54,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   const places: readonly [Place, Place] = [atRest(plans[0]), atRest(plans[1])];
   const carrier = new Map<string, boolean>();
   const busy = new Set<string>();
+  const restless = new Set<Place>();
   let kernelNeeded = wish === "yes";
   let closed = false;
   /** What the two NICs become when they change their roles; null: they cannot, or one such change is under way. */
@@ -81,15 +82,19 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
     events.guardLost(reason);
     void restoreKernelLease();
   });
-  const watch = createCarrierWatch([heartbeatIfcfg(config).nic, ...plans.map(({ nic }) => nic)], ip, (nic, up, at) => {
-    carrier.set(nic, up);
-    const place = places.find(({ plan }) => plan.nic === nic);
-    if (!up && place === places[0] && others !== null && mayExchange(places, carrier.get(places[1].plan.nic) === true)) return void goOnHere(others);
-    events.carrier(roleOf(nic), up, at);
-  }, (nic, state) => {
-    const place = places.find(({ plan }) => plan.nic === nic);
-    // A link that is down is the carrier's affair.
-    if (place?.raised === true && state.up && difference(state, place.plan) !== null) void alone(place, () => putRight(tools, place));
+  const watch = createCarrierWatch([heartbeatIfcfg(config).nic, ...plans.map(({ nic }) => nic)], ip, {
+    changed: (nic, up, at) => {
+      carrier.set(nic, up);
+      const place = placeOn(nic);
+      if (!up && place === places[0] && others !== null && mayExchange(places, carrier.get(places[1].plan.nic) === true)) return void goOnHere(others);
+      events.carrier(roleOf(nic), up, at);
+    },
+    seen: (nic, state) => {
+      const place = placeOn(nic);
+      // A link that is down is the carrier's affair.
+      if (place?.raised === true && state.up && difference(state, place.plan) !== null) void alone(place, () => putRight(tools, place));
+    },
+    came: (nic) => void takeIn(nic),
   });
   const eye = createEye(config, voice, (nic, mac, at) => {
     const place = places.find(({ plan }) => plan.nic === nic && plan.mac === mac);
@@ -97,7 +102,8 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
   }, (message) => { log.warn(message); });
   const tools: Tools = { config, ip, deadman, kernel, eye, log, kernelNeeded: () => kernelNeeded };
 
-  const roleOf = (nic: string): "main" | "redundant" | "heartbeat" => places.find(({ plan }) => plan.nic === nic)?.plan.role ?? "heartbeat";
+  const placeOn = (nic: string): Place | undefined => places.find(({ plan }) => plan.nic === nic);
+  const roleOf = (nic: string): "main" | "redundant" | "heartbeat" => placeOn(nic)?.plan.role ?? "heartbeat";
   // Each identity has exactly one place on a node.
   const placeOf = (identity: Index): Place => places[identity === config.self ? 0 : 1];
 
@@ -107,7 +113,11 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
 
   async function restoreKernelLease(): Promise<void> {
     const problem = await kernel.start();
-    if (problem !== null) return log.warn(`kernel lease: ${problem}`);
+    if (problem !== null) {
+      log.warn(`kernel lease: ${problem}; trying again`);
+      setTimeout(() => { if (!closed) void restoreKernelLease(); }, AGAIN).unref();
+      return;
+    }
     for (const { held, plan, until } of places) if (held) kernel.begin(plan.identity, until + timing.release);
     guardIsBack();
   }
@@ -178,9 +188,39 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       return wrong;
     }).then((done) => {
       if (done.ok || !silent) return told(done.ok ? null : done.reason);
-      log.warn(`${done.reason}: the identity is released, but the NIC is not at rest; trying again`);
-      setTimeout(() => { if (!place.held && !closed) release(place, monotonicNow(), () => undefined); }, REST_PAUSE).unref();
+      restLater(place, done.reason);
     });
+  }
+
+  function restLater(place: Place, reason: string): void {
+    log.warn(`${reason}: the identity is released, but the NIC is not at rest; trying again`);
+    if (restless.has(place)) return;
+    restless.add(place);
+    setTimeout(() => { restless.delete(place); void rest(place); }, AGAIN).unref();
+  }
+
+  /** Judged in its turn: a raise may have come first. */
+  async function rest(place: Place): Promise<void> {
+    const done = await alone(place, async () => place.held || closed || restDifference(place.plan, await lookAt(tools, place.plan)) === null ? null : bringDown(tools, place));
+    if (!done.ok && !closed) restLater(place, done.reason);
+  }
+
+  /** A NIC that has come back is as the machine makes it: without its part of the kernel's lease, and not at rest. */
+  async function takeIn(nic: string): Promise<void> {
+    log.info(`${nic} is there again`);
+    ip.renew();
+    const place = placeOn(nic);
+    if (place === undefined) {
+      const up = await runScript("ifup", nic);
+      return up.ok ? undefined : log.warn(up.reason);
+    }
+    await alone(place, async () => {
+      if (kernel.isThere()) await restoreKernelLease();
+      const settings = await runScript("ifup", "--settings", nic);
+      if (!settings.ok) log.warn(settings.reason);
+      return place.raised ? putRight(tools, place, "for the NIC is another one now") : null;
+    });
+    await rest(place);
   }
 
   async function changePlan(place: Place, plan: NicPlan): Promise<string | null> {
@@ -235,6 +275,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       return done.flatMap((each) => each.ok ? [] : [each.reason])[0] ?? null;
     },
     leave: () => {
+      closed = true;
       watch.close();
       eye.close();
       ip.close();

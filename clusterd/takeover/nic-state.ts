@@ -4,6 +4,8 @@ import type { IpAnswer } from "./waiting-ip.ts";
 import type { NicPlan } from "./nic-plan.ts";
 
 export interface NicState {
+  /** The kernel's number for it: another one is another NIC, whatever its name. */
+  readonly index: number;
   readonly up: boolean;
   /** Up, and a cable with somebody at its other end. */
   readonly carrier: boolean;
@@ -13,6 +15,7 @@ export interface NicState {
 }
 
 interface IpAddressLine {
+  readonly ifindex?: number;
   readonly ifname?: string;
   readonly flags?: readonly string[];
   readonly address?: string;
@@ -20,12 +23,15 @@ interface IpAddressLine {
 }
 
 /** Reads one answer of `ip -j addr show`, of all NICs or of one; null when `nic` is not among them. */
-export function readState(answer: readonly unknown[] | undefined, nic: string): NicState | null {
-  const line = answer?.find((each) => (each as IpAddressLine).ifname === nic) as IpAddressLine | undefined;
-  if (line === undefined) return null;
+export const readState = (answer: readonly unknown[] | undefined, nic: string): NicState | null => readStates(answer).find((each) => each.nic === nic)?.state ?? null;
+
+export const readStates = (answer: readonly unknown[] | undefined): readonly { readonly nic: string; readonly state: NicState }[] =>
+  ((answer ?? []) as readonly IpAddressLine[]).flatMap((line) => (line.ifname === undefined ? [] : [{ nic: line.ifname, state: stateOf(line) }]));
+
+function stateOf(line: IpAddressLine): NicState {
   const flags = line.flags ?? [];
   const addresses = (line.addr_info ?? []).flatMap(({ local, prefixlen }) => (local === undefined ? [] : [`${local}/${prefixlen}`]));
-  return { up: flags.includes("UP"), carrier: flags.includes("UP") && flags.includes("LOWER_UP"), mac: line.address ?? "", addresses };
+  return { index: line.ifindex ?? 0, up: flags.includes("UP"), carrier: flags.includes("UP") && flags.includes("LOWER_UP"), mac: line.address ?? "", addresses };
 }
 
 /** Null when the NIC is up with exactly this MAC and these addresses, else the first difference in words. */

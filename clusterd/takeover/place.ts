@@ -10,7 +10,7 @@ import type { Config } from "../config/config.ts";
 import type { DeadMan } from "./dead-man.ts";
 import type { KernelLease } from "./kernel-lease.ts";
 import type { NicPlan } from "./nic-plan.ts";
-import { carriesIdentity, difference, identityDifference, readState, SHOW_ALL, showIdentity, showNic, type NicState } from "./nic-state.ts";
+import { carriesIdentity, difference, identityDifference, readState, readStates, SHOW_ALL, showIdentity, showNic, type NicState } from "./nic-state.ts";
 import { runScript } from "./scripts.ts";
 import type { WaitingIp } from "./waiting-ip.ts";
 
@@ -101,6 +101,12 @@ export async function bringDown(tools: Tools, place: Place, { moving = false, si
   eye.hush(plan.nic);
   eye.watch(plan.nic, null);
   let wrong = await bringDownFast(tools, place, silent);
+  if (wrong !== null && await isGone(tools, plan)) {
+    log.warn(`${plan.nic}: ${wrong}; it is not there, so nothing speaks from it`);
+    kernel.end(plan.identity);
+    silent?.();
+    wrong = null;
+  }
   if (wrong !== null) {
     log.warn(`${plan.nic}: the fast path failed (${wrong}); running ifdown`);
     const now = await lookAt(tools, plan);
@@ -109,15 +115,15 @@ export async function bringDown(tools: Tools, place: Place, { moving = false, si
     const outcome = await runScript("ifdown", plan.nic);
     wrong = outcome.ok ? restDifference(plan, await lookAt(tools, plan)) : outcome.reason;
   }
+  if (wrong === null) place.held = false;
+  if (carried && !place.held && !moving) closeSockets(plan);
   if (wrong !== null) {
     // What cannot be taken down is silenced now, not at the end of its lease: the dead-man asks the kernel without `ip`.
     kernel.end(plan.identity);
     deadman.lease(plan.nic, monotonicNow());
     return `${plan.nic}: ${wrong}`;
   }
-  place.held = false;
   deadman.off(plan.nic);
-  if (carried && !moving) closeSockets(plan);
   return null;
 }
 
@@ -140,6 +146,13 @@ async function bringDownFast({ ip, kernel, deadman }: Tools, place: Place, silen
 export async function lookAt({ ip }: Tools, { nic }: { readonly nic: string }): Promise<NicState | null> {
   const answer = await ip.ask([], [SHOW_ALL]);
   return answer.ok ? readState(answer.answers[0], nic) : null;
+}
+
+/** The kernel does not know the NIC, nor any other that carries the identity: one that was renamed is not gone. */
+async function isGone({ ip }: Tools, plan: NicPlan): Promise<boolean> {
+  const answer = await ip.ask([], [SHOW_ALL]);
+  const states = answer.ok ? readStates(answer.answers[0]) : [];
+  return states.length > 0 && states.every(({ nic, state }) => nic !== plan.nic && !carriesIdentity(state, plan));
 }
 
 /** Connections to the identity's addresses would hang until they time out. A kernel that cannot close them does no harm. */

@@ -42,7 +42,7 @@ const guard: string[] = [];
 const deadman = createDeadMan({ lost: () => guard.push("lost"), back: () => guard.push("back"), fired: () => {}, watchdog: () => {} });
 said["dead-man"] = await deadman.start();
 const ip = startWaitingIp();
-const carrier = createCarrierWatch(["lo"], ip, () => {}, () => {});
+const carrier = createCarrierWatch(["lo"], ip, { changed: () => {}, seen: () => {}, came: () => {} });
 carrier.start();
 const eye = createEye(sampleConfig(), () => null, () => {}, () => {});
 eye.start();

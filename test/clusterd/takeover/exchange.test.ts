@@ -72,6 +72,14 @@ if (ownNetwork()) {
     assert.deepEqual([addresses("eth0"), addresses("eth2")], resting);
   });
 
+  test("a main NIC that is gone altogether: the identity at home goes on on the redundant one", async () => {
+    await raise(SERV2);
+    run("ip", "link", "del", "eth0");
+    await hear(GOES_ON);
+    assert.match(addresses("eth2"), /192\.168\.50\.2\/24/);
+    assert.ok((await network.release(SERV2)).ok);
+  });
+
   test("the redundant NIC is in use, or has no carrier itself: then the core hears of the loss", async () => {
     await raise(SERV2);
     await raise(SERV1);
