@@ -30,14 +30,14 @@ import { check, look } from "./receive-check.ts";
 import { freshBackupDir, makeReady, openFolder, removeEmpty } from "./receive-folders.ts";
 import { runRsync } from "./receive-rsync.ts";
 import type { Wire } from "./receive-rsync.ts";
-import { readReport, writeReceived } from "./report.ts";
+import { readReceived, readReport, writeReceived } from "./report.ts";
 import { LIVE, mayAccept, parseRequest } from "./request.ts";
 import type { Acceptance, Request } from "./request.ts";
 import { parseServerWords, serverArgs } from "./rsync-args.ts";
 import { entryKey, findJob, settings } from "./settings.ts";
 import type { Entry } from "./settings.ts";
 import { exchange, settleLeft, stage } from "./sets.ts";
-import { takeTold } from "./told.ts";
+import { readTold, takeTold } from "./told.ts";
 import { lookAtTree, rememberTrees } from "./tree.ts";
 import { receivingMark } from "./watch.ts";
 
@@ -84,17 +84,21 @@ async function serve(line: string | undefined, wire: Wire | null): Promise<Outco
   if (left != null && left.problem !== null) return { code: RECEIVE_EXIT.tree, because: `${job.name}: ${left.problem}` };
   switch (request.verb) {
     case "check": return { code: 0, answer: check(job) };
-    case "fresh": return { code: 0, answer: freshNames(job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path), lastAsOwner(job)) };
+    case "fresh": return { code: 0, answer: freshNames(job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path), lastAlike(job)) };
     case "push": return push(read.config, job, request, wire);
     case "aside": return wire === null ? { code: RECEIVE_EXIT.forbidden, because: "names come over a kept connection" } : aside(job, request, wire);
     case "commit": return commit(job, request);
     case "ledger": return wire === null ? { code: RECEIVE_EXIT.forbidden, because: "a ledger comes over a kept connection" } : takeTold(job.name, request.epoch, wire.input);
-    case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), lastAsOwner(job)) };
+    case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), lastAlike(job)) };
   }
 }
 
-/** When this node's last good run as the owner began: what it wrote later has never left it. */
-const lastAsOwner = (job: JobConfig): number | null => readReport(job.name)?.lastGood?.started ?? null;
+/** When this node last had what the other one has: as the owner when its last good run began, as the standby when it last heard of one, or of live
+ *  changes. What it wrote later has never left it; what it has received since its last run as owner is not its own. Null: never. */
+function lastAlike({ name }: JobConfig): number | null {
+  const times = [readReport(name)?.lastGood?.started, readReceived(name)?.at, readTold(name)?.heard].filter((time) => time !== undefined);
+  return times.length === 0 ? null : Math.max(...times);
+}
 
 async function judge(config: Config, job: JobConfig, epoch: number, asked: Promise<ControlAnswer> | null): Promise<Acceptance> {
   const journal = readJournal(JOURNAL);

@@ -62,10 +62,10 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
   const lock = await whenFree(() => jobLock(job.name), Date.now() + (options.patience ?? 0), options.onWait);
   const started = Date.now();
   const run = newRunId(started);
-  const facts: Found = { begun: false, link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null, warnings: [] };
+  const facts: Found = { kind: options.kind, begun: false, link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null, warnings: [] };
   const report = (result: RunReport["result"], code: number, because: string): RunResult => ({
     report: {
-      run, kind: options.kind, started, ended: Date.now(), result, code, because, link: facts.link?.name ?? null, epoch: facts.epoch,
+      run, kind: facts.kind, started, ended: Date.now(), result, code, because, link: facts.link?.name ?? null, epoch: facts.epoch,
       entries: facts.entries, backups: facts.backups, kept: facts.kept.total, keptFiles: facts.kept.files, warnings: facts.warnings,
     },
     deletions: facts.deletions, approvalHash: facts.hash,
@@ -75,7 +75,7 @@ export async function runJob(config: Config, job: JobConfig, options: RunOptions
   try {
     const done = await liveDone(job.name).then((free) => { sending = free; return carryOut(config, job, run, options, facts); }).then((because) => report(options.dryRun ? "dry" : "good", EXIT.ok, because), (error: unknown) =>
       error instanceof Stop ? report(error.result, error.code, error.message) : report("refused", EXIT.usage, reasonOf(error)));
-    const trouble = facts.begun ? await hook("after", job, { run, kind: options.kind }, done.report.result) : null;
+    const trouble = facts.begun ? await hook("after", job, { run, kind: facts.kind }, done.report.result) : null;
     const result = trouble === null ? done : { ...done, report: { ...done.report, because: `${done.report.because}; ${trouble}` } };
     // While no live batch can begin: what the run claims is known before anything there is replaced.
     await enter(config, job, result);
@@ -97,6 +97,8 @@ async function liveDone(job: string): Promise<Lock> {
 
 /** Filled as the run goes on, so that a run that stops says how far it came. */
 interface Found {
+  /** What it turned out to be: whoever starts a run to a peer that has come back, what only that one has is a recovery's. */
+  kind: RunKind;
   /** The job's `before` was begun, so its `after` has to follow. */
   begun: boolean;
   link: Link | null; epoch: number | null; entries: readonly EntryReport[]; deletions: readonly string[]; hash: string | null;
@@ -106,7 +108,9 @@ interface Found {
 async function carryOut(config: Config, job: JobConfig, run: RunId, options: RunOptions, found: Found): Promise<string> {
   const deadline = Math.min(options.until ?? Infinity, Date.now() + job.timeout);
   const status = await mustOwn(config, job, options.kind);
-  found.epoch = status.core.identities[job.home].epoch;
+  const { epoch: current, peerInSync } = status.core.identities[job.home];
+  found.epoch = current;
+  if (options.kind === "normal" && !peerInSync) found.kind = "recovery";
   lookHere(job, options.dryRun);
   found.link = await mustReach(config, status);
   const peer: Peer = { node: otherNode(config).name, address: found.link.address, port: config.cluster.sshPort };
@@ -131,12 +135,12 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
   found.warnings = insistOn(judge(scene));
   if (!options.dryRun) {
     found.begun = true;
-    const trouble = await hook("before", job, { run, kind: options.kind }, "");
+    const trouble = await hook("before", job, { run, kind: found.kind }, "");
     if (trouble !== null) throw new Stop("refused", EXIT.refused, trouble);
   }
-  const steps = planRun({ job, run, kind: options.kind, epoch, remoteShell: remoteShell(peer), address: peer.address });
+  const steps = planRun({ job, run, kind: found.kind, epoch, remoteShell: remoteShell(peer), address: peer.address });
   const surveys = await surveyAll(steps, scene, session, deadline, options.dryRun);
-  const fresh = options.kind === "recovery" ? new Set(JSON.parse(await ask("fresh", ...common)) as string[]) : new Set<string>();
+  const fresh = found.kind === "recovery" ? new Set(JSON.parse(await ask("fresh", ...common)) as string[]) : new Set<string>();
   const deletions = deletionsOf(surveys, fresh);
   found.deletions = deletions.names;
   found.hash = deletions.names.length === 0 ? null : hashOf(deletions.names);
@@ -156,10 +160,10 @@ async function overSession(job: JobConfig, run: RunId, options: RunOptions, foun
     found.entries = done;
   }
   note.drop();
-  const committed = JSON.parse(await request(session, ["clusterd-mirror", "v1", "commit", ...common, options.kind], job.consistent ? left(deadline) : Math.min(REQUEST_TIMEOUT, left(deadline)))) as CommitAnswer;
+  const committed = JSON.parse(await request(session, ["clusterd-mirror", "v1", "commit", ...common, found.kind], job.consistent ? left(deadline) : Math.min(REQUEST_TIMEOUT, left(deadline)))) as CommitAnswer;
   found.backups = committed.backups;
   found.kept = { total: committed.kept, files: [] };
-  if (options.kind === "recovery" && committed.kept > 0) found.kept = JSON.parse(await ask("list", ...common, options.kind)) as Kept;
+  if (found.kind === "recovery" && committed.kept > 0) found.kept = JSON.parse(await ask("list", ...common, found.kind)) as Kept;
   rememberTrees(job.name, treesOf(job));
   return describe(found.entries);
 }
