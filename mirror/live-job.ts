@@ -66,7 +66,6 @@ export class LiveJob {
   #wantsPass: WallTime | null = null;
   #lastGood: WallTime = 0;
   #reportTime = 0;
-  #written = "";
   readonly #held = new Set<string>();
   #stopped = false;
 
@@ -159,12 +158,9 @@ export class LiveJob {
     return { at: Date.now(), mode: by === null ? "passes" : `live by ${by}`, because, unlistedSince, ...listed(this.journal.paths) };
   }
 
-  /** Once a second is often enough for people. */
+  /** Once a second, changed or not: that also says that this process does not stand still. */
   publish(): void {
-    const state = this.state();
-    const text = JSON.stringify(state);
-    if (text !== this.#written) writeState(this.job.name, state);
-    this.#written = text;
+    writeState(this.job.name, this.state());
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,8 @@
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync, renameSync } from "node:fs";
 import { RUN } from "../clusterd/base/paths.ts";
-import type { Duration, WallTime } from "../clusterd/base/time.ts";
+import { monotonicNow } from "../clusterd/base/time.ts";
+import type { Duration, Instant, WallTime } from "../clusterd/base/time.ts";
 import { readDirty } from "./dirty-journal.ts";
 import { startOf } from "./lock.ts";
 
@@ -20,22 +21,24 @@ export interface LiveState {
   readonly lag: Lag | null;
 }
 
+/** Written once a second: whoever has not for so long hears nothing either. */
+const SILENT: Duration = 5000;
 const FOLDER = `${RUN}/mirror/live`;
 const file = (job: string): string => `${FOLDER}/${job}.json`;
 
 export function writeState(job: string, state: LiveState): void {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
-  writeFileSync(`${file(job)}.new`, `${JSON.stringify({ ...state, pid: process.pid, start: startOf(process.pid) })}\n`, { mode: 0o600 });
+  writeFileSync(`${file(job)}.new`, `${JSON.stringify({ ...state, at: monotonicNow(), pid: process.pid, start: startOf(process.pid) })}\n`, { mode: 0o600 });
   renameSync(`${file(job)}.new`, file(job));
 }
 
 export const dropState = (job: string): void => rmSync(file(job), { force: true });
 
-/** Null when no mirror process of this node looks after the job as its owner. */
+/** Null when no mirror process of this node looks after the job as its owner; one that stands still does not. */
 export function readState(job: string): LiveState | null {
   try {
-    const { pid, start, ...state } = JSON.parse(readFileSync(file(job), "utf8")) as LiveState & { pid: number; start: number };
-    return startOf(pid) === start ? state : null;
+    const { pid, start, at, ...state } = JSON.parse(readFileSync(file(job), "utf8")) as LiveState & { pid: number; start: number; at: Instant };
+    return startOf(pid) === start && monotonicNow() - at < SILENT ? state : null;
   } catch {
     return null;
   }

@@ -17,7 +17,8 @@ export interface Counts {
   /** Those of them that are not deleted, a folder with a slash at its end; null when they are too many to remember. */
   readonly names: readonly string[] | null;
   readonly deleted: readonly string[];
-  /** Files that were there with other content and have been replaced; how many, and which, if that was asked for. */
+  /** Files that were there with other content and have been replaced: how many; and if that was asked for, which, and whatever else may have
+   *  taken a version's place. */
   readonly overwritten: number;
   readonly replaced: readonly string[];
   /** Of a comparison by checksum: files of equal size and time whose content differs. */
@@ -86,12 +87,17 @@ export class OutputReader {
   #item(change: string, name: string): void {
     this.#changed += 1;
     if (change.startsWith("<fc..")) this.#rotten.push(name);
-    if (change.startsWith("*deleting")) { this.#deleted.push(name.trimStart()); return; }
+    if (change.startsWith("*deleting")) { this.#deleted.push(name); return; }
     if ((this.#names?.push(name) ?? 0) > MOST_NAMES) this.#names = null;
-    if (change.endsWith("+++++++++")) this.#onNew(name);
-    else if (change.startsWith("<f")) { this.#overwritten += 1; if (!this.#countOnly) this.#replaced.push(name); }
+    const made = change.endsWith("+++++++++");
+    if (made) this.#onNew(name);
+    if (change.startsWith("<f") && !made) this.#overwritten += 1;
+    if (!this.#countOnly && mayReplace(change, made)) this.#replaced.push(name);
   }
 }
+
+/** A link, or another name of a file, is told as new also where it has taken a file's place; another target of a link as a change. */
+const mayReplace = (change: string, made: boolean): boolean => (change.startsWith("<f") ? !made : /^[ch][fLDS]/.test(change));
 
 /** rsync stopped at --max-delete; everything else has gone over. */
 export const DELETIONS_STOPPED = 25;

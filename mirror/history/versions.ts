@@ -4,11 +4,13 @@
 // version of a run was current until that run. The live file is the newest version.
 
 import { lstatSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { join } from "node:path";
 import type { WallTime } from "../../clusterd/base/time.ts";
 import type { Kind, RunId } from "../backup-names.ts";
 import { backupFolders } from "../kept.ts";
 import { asRsyncPrints, walk } from "../walk.ts";
+import type { Found } from "../walk.ts";
 
 export interface Version {
   readonly run: RunId;
@@ -35,17 +37,42 @@ export function keptHere(backups: string, job: string, path: Buffer | null): Omi
   const wanted = path === null ? null : path.subarray(1);
   for (const { run, kind, wall, name: folder } of backupFolders(backups, job).toReversed()) {
     const top = join(backups, job, folder);
-    for (const found of walk(top, ({ name }) => wanted === null || leadsTo(name, wanted))) {
+    const replaced = kind === "live" ? new Replaced(wall) : null;
+    for (const found of walk(top, (inner) => { replaced?.enter(inner); return wanted === null || leadsTo(inner.name, wanted); })) {
       if (found.folder || (wanted !== null && !covers(wanted, found.name))) continue;
       const stats = lstatSync(found.path, { throwIfNoEntry: false });
       if (stats === undefined) continue;
       if (versions.length === MOST) return { versions, cut: true };
       const type = stats.isFile() ? "file" : stats.isSymbolicLink() ? "link" : "other";
-      versions.push({ run, kind, until: wall, path: `/${asRsyncPrints(found.name)}`, name: found.name.toString("base64url"), size: stats.size, mtime: Math.round(stats.mtimeMs), type });
+      versions.push({ run, kind, until: replaced?.at(found, stats) ?? wall, path: `/${asRsyncPrints(found.name)}`, name: found.name.toString("base64url"), size: stats.size, mtime: Math.round(stats.mtimeMs), type });
     }
   }
   return { versions, cut: false };
 }
+
+/** When was each version replaced? Live changes share a directory for ten minutes, so its name says too little; the inode's own time is when it came there. */
+class Replaced {
+  readonly #wall: WallTime;
+  /** Of folders that came as a whole (receive-aside.ts), and of those in them: when. What is in them has not been touched. */
+  readonly #whole = new Map<string, WallTime>();
+
+  constructor(wall: WallTime) {
+    this.#wall = wall;
+  }
+
+  enter({ path, name }: Found): void {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    // In a folder that was made for the versions in it both times are those of the last that came.
+    const at = this.#whole.get(above(name)) ?? (stats !== undefined && stats.ctimeMs !== stats.mtimeMs ? stats.ctimeMs : undefined);
+    if (at !== undefined) this.#whole.set(name.toString("latin1"), at);
+  }
+
+  at({ name }: Found, { ctimeMs }: Stats): WallTime {
+    return Math.max(this.#wall, this.#whole.get(above(name)) ?? ctimeMs);
+  }
+}
+
+const above = (name: Buffer): string => name.toString("latin1", 0, Math.max(0, name.lastIndexOf("/")));
 
 const SLASH = 0x2f;
 const isFolder = (wanted: Buffer): boolean => wanted.length === 0 || wanted.at(-1) === SLASH;

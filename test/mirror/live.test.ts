@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { lacks } from "../needs.ts";
 import { Pair, needsPair } from "./pair.ts";
@@ -183,6 +183,68 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
     await until("the deletion has arrived", () => !existsSync(`${there}/d/goes`));
     const kept = (file: string) => readdirSync(`${pair.two.root}/backups/www`).flatMap((name) => { const path = `${pair.two.root}/backups/www/${name}${here}/d/${file}`; return existsSync(path) ? [readFileSync(path, "utf8")] : []; });
     for (const file of ["claimed-too", "goes"]) assert.ok(kept(file).includes("claimed"), `${file}: ${String(kept(file))}`);
+  });
+
+  testOnce("what a link takes the place of is kept, however often that is exchanged after it", async () => {
+    const put = (name: string, make: (path: string) => void): void => { make(`${here}/.put`); renameSync(`${here}/.put`, `${here}/${name}`); };
+    const target = (name: string): string => { try { return readlinkSync(`${there}/${name}`); } catch { return ""; } };
+    writeFileSync(`${here}/was-file`, "claimed");
+    symlinkSync("release-40", `${here}/current`);
+    await arrives("was-file", "claimed");
+    await until("the link is there", () => target("current") === "release-40");
+    await same();
+    assert.equal((await pair.mirror("run", "www")).code, 0);
+    for (const release of ["release-41", "release-42"]) {
+      put("current", (path) => symlinkSync(release, path));
+      await until("the link leads there", () => target("current") === release);
+      await same();
+    }
+    put("was-file", (path) => symlinkSync("page", path));
+    await until("it is a link", () => target("was-file") === "page");
+    await same();
+    put("was-file", (path) => writeFileSync(path, "a file again"));
+    await until("it is a file", () => target("was-file") === "" && readFileSync(`${there}/was-file`, "utf8") === "a file again");
+    await same();
+    const kept = (name: string) => readdirSync(`${pair.two.root}/backups/www`).flatMap((run) => { const path = `${pair.two.root}/backups/www/${run}${here}/${name}`; const stats = lstatSync(path, { throwIfNoEntry: false }); return stats === undefined ? [] : [stats.isSymbolicLink() ? readlinkSync(path) : readFileSync(path, "utf8")]; });
+    assert.ok(kept("was-file").includes("claimed"), String(kept("was-file")));
+    assert.ok(kept("current").includes("release-40"), String(kept("current")));
+  });
+
+  testOnce("what live changes replaced or deleted comes back as it was at a moment within the ten minutes of their directory", async () => {
+    mkdirSync(`${here}/moments/in`, { recursive: true });
+    for (const name of ["page", "in/deep", "in/other"]) writeFileSync(`${here}/moments/${name}`, "one");
+    await arrives("moments/in/other", "one");
+    await same();
+    assert.equal((await pair.mirror("run", "www")).code, 0);
+    for (const name of ["page", "in/other"]) { writeFileSync(`${here}/moments/${name}`, "two"); await arrives(`moments/${name}`, "two"); }
+    await same();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const moment = new Date().toISOString();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    writeFileSync(`${here}/moments/page`, "three");
+    await arrives("moments/page", "three");
+    rmSync(`${here}/moments/in`, { recursive: true });
+    await gone("moments/in");
+    await same();
+    const to = `${pair.home}/then`;
+    const { code, stderr } = await pair.mirror("restore", "www", `${here}/moments/`, "--at", moment, "--to", to);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(["page", "in/deep", "in/other"].map((name) => readFileSync(`${to}${here}/moments/${name}`, "utf8")), ["two", "one", "two"]);
+  });
+
+  testOnce("a mirror process that stands still vouches for nothing", async () => {
+    await same();
+    process.kill(mirror.pid, "SIGSTOP");
+    try {
+      writeFileSync(`${here}/unheard-of`, "x");
+      await until("nobody believes it", async () => (await live()).by === null);
+      assert.equal((await pair.mirror("run", "www", "--quiet")).code, 0);
+      assert.equal(readFileSync(`${there}/unheard-of`, "utf8"), "x");
+    } finally {
+      process.kill(mirror.pid, "SIGCONT");
+    }
+    await until("it is live again", async () => (await live()).unlistedSince === null);
+    await same();
   });
 
   testOnce("a file that is written without pause arrives all the same", async () => {

@@ -239,6 +239,12 @@ describe("what rsync says", () => {
       assert.deepEqual(reader.end(), { files: 1234, created: 17, transferred: 2, bytes: 1_048_576, changed: 6, names: ["changed", "new", "dir/", "./"], deleted: ["gone/", "gone/file"], overwritten: 1, replaced: ["changed"], rotten: [] });
       assert.deepEqual(progress, [52]);
     })));
+  test("a link or another name is told as what may have taken a version's place; a deleted name keeps its first spaces", () => {
+    const reader = new OutputReader();
+    reader.read("cL+++++++++ was-a-file\ncLc.t...... link\nhf+++++++++ name\ncd+++++++++ dir/\n<f+++++++++ new\n*deleting     .x\n");
+    const { replaced, overwritten, deleted } = reader.end();
+    assert.deepEqual([replaced, overwritten, deleted], [["was-a-file", "link", "name"], 0, ["  .x"]]);
+  });
   test("of names comes back as the bytes that they are", () =>
     fc.assert(fc.property(fc.array(fc.oneof(fc.integer({ min: 1, max: 255 }), fc.constantFrom(...Buffer.from("\\#0127"))), { minLength: 1, maxLength: 12 }).map((bytes) => Buffer.from(bytes)), (name) =>
       assert.equal(fromRsyncPrint(asRsyncPrints(name)), name.toString("latin1")))));
