@@ -84,19 +84,20 @@ async function serve(line: string | undefined, wire: Wire | null): Promise<Outco
   if (left != null && left.problem !== null) return { code: RECEIVE_EXIT.tree, because: `${job.name}: ${left.problem}` };
   switch (request.verb) {
     case "check": return { code: 0, answer: check(job) };
-    case "fresh": return { code: 0, answer: freshNames(job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path), lastAlike(job)) };
+    case "fresh": return { code: 0, answer: freshNames(job.entries.filter(({ kind }) => kind === "tree").map(({ path }) => path), lastAlike(job, request.run)) };
     case "push": return push(read.config, job, request, wire);
     case "aside": return wire === null ? { code: RECEIVE_EXIT.forbidden, because: "names come over a kept connection" } : aside(job, request, wire);
     case "commit": return commit(job, request);
     case "ledger": return wire === null ? { code: RECEIVE_EXIT.forbidden, because: "a ledger comes over a kept connection" } : takeTold(job.name, request.epoch, wire.input);
-    case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), lastAlike(job)) };
+    case "list": return { code: 0, answer: keptFiles(backupDir(BACKUPS, job.name, request.run, request.kind), lastAlike(job, request.run)) };
   }
 }
 
 /** When this node last had what the other one has: as the owner when its last good run began, as the standby when it last heard of one, or of live
- *  changes. What it wrote later has never left it; what it has received since its last run as owner is not its own. Null: never. */
-function lastAlike({ name }: JobConfig): number | null {
-  const times = [readReport(name)?.lastGood?.started, readReceived(name)?.at, readTold(name)?.heard].filter((time) => time !== undefined);
+ *  changes; before this run, that is. What it wrote later has never left it; what it has received since its last run as owner is not its own. Null: never. */
+function lastAlike({ name }: JobConfig, run: RunId): number | null {
+  const received = readReceived(name);
+  const times = [readReport(name)?.lastGood?.started, received?.run === run ? undefined : received?.at, readTold(name)?.heard].filter((time) => time !== undefined);
   return times.length === 0 ? null : Math.max(...times);
 }
 
