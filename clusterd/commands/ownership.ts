@@ -60,8 +60,12 @@ async function planned(given: Given, verb: string, plan: (status: NodeStatus, id
   return moveAll(config, status, moves);
 }
 
+/** Who is logged in at an address that moves loses the connection with it, and so the terminal: what was begun goes on to its end. */
+const goOn = (): void => { /* nobody is there to be told */ };
+
 /** One after the other; the first that does not succeed is the last. */
 export async function moveAll(config: Config, status: NodeStatus, moves: readonly Move[]): Promise<Outcome> {
+  process.off("SIGHUP", goOn).on("SIGHUP", goOn);
   const done: Outcome[] = [];
   for (const move of moves) {
     done.push(await carryOut(config, status, move));

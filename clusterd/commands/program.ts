@@ -45,8 +45,8 @@ const ABOUT: Readonly<Record<string, string>> = {
 
 /** Runs one command line (without node and script); resolves to the exit code. */
 export async function runProgram(words: readonly string[]): Promise<number> {
-  // `clusterd … | head` reads what it wants and goes.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => { if (error.code !== "EPIPE") throw error; });
+  // `clusterd … | head` reads what it wants and goes; so does a terminal whose connection is lost.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", (error: NodeJS.ErrnoException) => { if (error.code !== "EPIPE" && error.code !== "EIO") throw error; });
   let exit: number = EXIT.ok;
   const program = buildProgram((code) => { exit = code; });
   try {

@@ -32,7 +32,8 @@ export const longestOutage = ({ gaps }: Seen, began: Instant, ended: Instant): D
   Math.max(0, ...gaps.filter(({ from, to }) => to > began && from < ended).map(({ from, to, stalled }) => Math.max(0, Math.round(to - from - stalled))));
 
 export function watchAddress(address: string): Probe {
-  const child = spawn("perl", [`${SCRIPTS}/outage`, address], { stdio: ["pipe", "pipe", "inherit"] });
+  // Not in the terminal's group: Ctrl-C, or the terminal's end, does not end the drill either.
+  const child = spawn("perl", [`${SCRIPTS}/outage`, address], { stdio: ["pipe", "pipe", "inherit"], detached: true });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (more: string) => { text += more; });
   child.stdin.on("error", () => { /* it has ended; "close" tells */ });
