@@ -12,7 +12,7 @@ import type { Driver } from "./driver.ts";
 import type { Links } from "./heartbeat/links.ts";
 import type { createHistory } from "./history.ts";
 import type { Journal } from "./journal.ts";
-import { becomeNext, leaseRenewed, leaveForRestart, tryNext } from "./restart.ts";
+import { becomeNext, heldBy, leaseRenewed, leaveState, leftUp, restartObstacle, tryNext } from "./restart.ts";
 import { homeMoved, sameArbiter } from "./settings.ts";
 import type { ControlAnswer } from "./status/control.ts";
 import type { createNetwork } from "./takeover/network.ts";
@@ -52,8 +52,9 @@ export async function leave({ config, driver, checks, links, witness, network, j
   process.exit(0);
 }
 
-/** For an upgrade: becomes the next daemon without letting go. What is held stays up until its lease ends, unless that one goes on before. */
-export async function makeWay({ config, driver, checks, network, log }: Parts, followServices: (next: Config) => Promise<void>): Promise<ControlAnswer> {
+/** For an upgrade: becomes the next daemon without letting go. What is held stays up until its lease ends, unless that one goes on before.
+ *  `followServices` takes null for the configuration in force. */
+export async function makeWay({ config, driver, checks, network, log }: Parts, followServices: (next: Config | null) => Promise<void>): Promise<ControlAnswer> {
   if (driver === null) return { ok: false, text: "the daemon is still starting" };
   const loaded = loadConfig();
   if (!loaded.ok) return { ok: false, text: `the next daemon could not start with this configuration:\n${loaded.problems.map(formatProblem).join("\n")}` };
@@ -65,17 +66,23 @@ export async function makeWay({ config, driver, checks, network, log }: Parts, f
   const { nicsMistaken } = await import("./pair/needed.ts");
   const mistaken = await nicsMistaken(config, loaded.config);
   if (mistaken.length > 0) return { ok: false, text: mistaken.join("\n") };
+  const left = leftUp(heldBy(driver.state), config, loaded.config, network.exchanged() !== null);
+  if (left !== null) return { ok: false, text: left };
+  const obstacle = (): string | null => restartObstacle(driver.state) ?? network.atWork();
+  const early = obstacle();
+  if (early !== null) return { ok: false, text: early };
   const unfit = await tryNext();
   if (unfit !== null) return { ok: false, text: `the next daemon could not start: ${unfit}` };
   // The next one takes what it finds for what its files say.
   await followServices(loaded.config);
   await beUrgent();
   await leaseRenewed(() => driver.state);
-  const refusal = leaveForRestart(driver.state);
+  const refusal = obstacle();
   if (refusal !== null) {
-    await ordinaryAgain();
+    await Promise.all([ordinaryAgain(), followServices(null)]);
     return { ok: false, text: refusal };
   }
+  leaveState(driver.state);
   driver.stop();
   checks?.close();
   network.leave();

@@ -11,6 +11,7 @@ import { crc32 } from "node:zlib";
 import { describe, run } from "./base/exec.ts";
 import { RUN } from "./base/paths.ts";
 import { monotonicNow } from "./base/time.ts";
+import type { Config } from "./config/config.ts";
 import type { CoreConfig } from "./core/model.ts";
 import { underWay, type State } from "./core/state.ts";
 import type { Kept } from "./takeover/takeover.ts";
@@ -25,15 +26,16 @@ const SHAPE = 12;
 const LONGEST = 10_000;
 const LOADING = 30_000;
 
-/** Null when the state is left for the next daemon, else why this is no moment for a restart. */
-export function leaveForRestart(state: State): string | null {
+/** Why this is no moment for a restart; null: it is one. */
+export function restartObstacle(state: State): string | null {
   if (state.failed !== null) return `this node has failed (${state.failed}): \`clusterd stop\`, then start it from its journal`;
   const busy = underWay(state);
   if (busy !== null) return `not now: this node is ${busy}; ask again when that is over`;
-  if (state.leaving !== null) return "this node is leaving";
-  writeFileSync(FILE, encodeState(state), { mode: 0o600 });
-  return null;
+  return state.leaving === null ? null : "this node is leaving";
 }
+
+/** For the next daemon. */
+export const leaveState = (state: State): void => writeFileSync(FILE, encodeState(state), { mode: 0o600 });
 
 /** CRC-32 of all that follows it, then the state as V8 writes it. */
 export function encodeState(state: State): Buffer {
@@ -71,6 +73,17 @@ export function takeRestart(config: CoreConfig): State | null {
 
 export const heldBy = (state: State): readonly Kept[] =>
   state.holdings.flatMap((holding, identity) => (holding.role === "owner" ? [{ identity: identity as 0 | 1, until: holding.leaseTold }] : []));
+
+/** An identity that is up on a NIC of which the next daemon's configuration knows nothing: nobody would take it down there. Null: none is. */
+export function leftUp(held: readonly Kept[], before: Config, next: Config, exchanged: boolean): string | null {
+  const [was, is] = [before.nodes[before.self], next.nodes[next.self]];
+  for (const { identity } of held) {
+    const role = (identity === before.self) === exchanged ? "redundant" : "main";
+    if (was[role].interface !== is[role].interface)
+      return `the identity of ${before.nodes[identity].name} is up on ${was[role].interface}, and the ${role} NIC of ${was.name} is ${is[role].interface} by the new configuration: \`clusterd drain\` first, then restart, then \`clusterd undrain\``;
+  }
+  return null;
+}
 
 /** Waits, at most a quarter of a second, until what is held has just been renewed: so the next daemon has the whole lease to start in. */
 export async function leaseRenewed(now: () => State): Promise<void> {

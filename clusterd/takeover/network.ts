@@ -26,6 +26,8 @@ import { startWaitingIp } from "./waiting-ip.ts";
 export interface Network extends Takeover {
   readonly eye: LanEye;
   guards(): NodeStatus["guards"];
+  /** A NIC is being changed just now: in words, or null. */
+  atWork(): string | null;
   /** The main and the redundant NIC have changed their roles, in words; null = they have not. */
   exchanged(): string | null;
   /** By the role that they have by the configuration: NICs that are not there. */
@@ -280,6 +282,7 @@ export function createNetwork(config: Config, events: TakeoverEvents, log: Netwo
       eye.close();
       ip.close();
     },
+    atWork: () => busy.size === 0 ? null : `not now: ${[...busy].join(" and ")} ${busy.size === 1 ? "is" : "are"} being changed; ask again when that is over`,
     exchanged: () => exchanged ? `${places[0].plan.nic} carries the identity of ${config.nodes[config.self].name} in place of ${places[1].plan.nic}, until clusterd is started anew` : null,
     absent: () => Object.fromEntries(watch.absent().map((nic) => [roleOf(nic), nic])),
     close: async () => {
