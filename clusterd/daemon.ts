@@ -205,7 +205,7 @@ export class Daemon {
     if (driver === null) return Promise.resolve({ ok: false, text: "the daemon is still starting" });
     return serveRequest({
       config: this.#config, driver,
-      status: () => this.#status(driver), reload: () => this.#reload(), restart: () => makeWay(this.#parts(), (config) => this.#followServices(config ?? this.#config)), leave: (why) => void this.#leave(why), takeMaintenance: () => this.#maintenance.take(),
+      status: () => this.#status(driver), reload: () => this.#reload(), wouldRefuse: () => this.#settings.wouldRefuse(), restart: () => makeWay(this.#parts(), (config) => this.#followServices(config ?? this.#config)), leave: (why) => void this.#leave(why), takeMaintenance: () => this.#maintenance.take(),
       warn: (event, identity, because) => this.#tell({ kind: "tell", level: "warn", event, identity, because }),
       noteCommand: (verb, node) => this.#log.info("command", { verb, identity: node ?? undefined }),
     }, request);

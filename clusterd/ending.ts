@@ -77,12 +77,11 @@ export async function makeWay({ config, driver, checks, network, log }: Parts, f
   await followServices(loaded.config);
   await beUrgent();
   await leaseRenewed(() => driver.state);
-  const refusal = obstacle();
+  const refusal = obstacle() ?? leaveState(driver.state);
   if (refusal !== null) {
     await Promise.all([ordinaryAgain(), followServices(null)]);
     return { ok: false, text: refusal };
   }
-  leaveState(driver.state);
   driver.stop();
   checks?.close();
   network.leave();

@@ -12,6 +12,8 @@ export interface Serving {
   readonly driver: Driver;
   status(): NodeStatus;
   reload(): ControlAnswer;
+  /** Why the files as they are now would not be taken, or null. */
+  wouldRefuse(): string | null;
   restart(): Promise<ControlAnswer>;
   leave(why: string): void;
   /** What is on disk about it has changed. */
@@ -30,6 +32,10 @@ export async function serveRequest(daemon: Serving, request: ControlRequest): Pr
     case "mirror-report": return mirrorReport(daemon, request);
     case "maintenance": return maintenance(daemon, request);
     case "reload": return daemon.reload();
+    case "would-reload": {
+      const refusal = daemon.wouldRefuse();
+      return refusal === null ? { ok: true, text: "The daemon would take it." } : { ok: false, text: `The daemon would keep the one it has: ${refusal}` };
+    }
     case "restart": return daemon.restart();
     case "stop":
       daemon.leave("asked over the control socket");

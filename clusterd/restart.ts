@@ -8,6 +8,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deserialize, serialize } from "node:v8";
 import { crc32 } from "node:zlib";
+import { reasonOf } from "./base/errors.ts";
 import { describe, run } from "./base/exec.ts";
 import { RUN } from "./base/paths.ts";
 import { monotonicNow } from "./base/time.ts";
@@ -34,8 +35,15 @@ export function restartObstacle(state: State): string | null {
   return state.leaving === null ? null : "this node is leaving";
 }
 
-/** For the next daemon. */
-export const leaveState = (state: State): void => writeFileSync(FILE, encodeState(state), { mode: 0o600 });
+/** For the next daemon. Null, or why it cannot be. */
+export function leaveState(state: State): string | null {
+  try {
+    writeFileSync(FILE, encodeState(state), { mode: 0o600 });
+    return null;
+  } catch (error) {
+    return `${FILE} cannot be written: ${reasonOf(error)}`;
+  }
+}
 
 /** CRC-32 of all that follows it, then the state as V8 writes it. */
 export function encodeState(state: State): Buffer {

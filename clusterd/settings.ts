@@ -16,16 +16,25 @@ export class Settings {
   get loaded(): WallTime { return this.#loaded; }
   get problem(): string | null { return this.#problem; }
 
+  /** Why the files as they are now would not be taken; null: they would. */
+  wouldRefuse(): string | null {
+    return this.#refusal(loadConfig());
+  }
+
   /** Reads the files again. Null when they are in force; else why the old ones stay, and nothing has changed. */
   reload(): string | null {
     const loaded = loadConfig();
-    this.#problem = !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
-      : homeMoved(this.#config, loaded.config) ?? (fixedForLife(loaded.config) !== fixedForLife(this.#config) || loaded.config.cluster.timing.release < this.#config.cluster.timing.release
-        ? "the NICs, addresses or names of the nodes, the reference hosts, the witness, port, serial_baud, main_failure, kernel_lease or watchdog have changed, or the release time is shorter: that needs `clusterd restart`" : null);
+    this.#problem = this.#refusal(loaded);
     if (!loaded.ok || this.#problem !== null) return this.#problem;
     this.#config = loaded.config;
     this.#loaded = Date.now();
     return null;
+  }
+
+  #refusal(loaded: ReturnType<typeof loadConfig>): string | null {
+    return !loaded.ok ? loaded.problems.map(formatProblem).join("\n")
+      : homeMoved(this.#config, loaded.config) ?? (fixedForLife(loaded.config) !== fixedForLife(this.#config) || loaded.config.cluster.timing.release < this.#config.cluster.timing.release
+        ? "the NICs, addresses or names of the nodes, the reference hosts, the witness, port, serial_baud, main_failure, kernel_lease or watchdog have changed, or the release time is shorter: that needs `clusterd restart`" : null);
   }
 }
 

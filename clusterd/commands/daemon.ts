@@ -4,7 +4,7 @@ import { ETC } from "../base/paths.ts";
 import { checkCommand } from "../config/check-command.ts";
 import { formatDuration, monotonicNow } from "../base/time.ts";
 import type { Duration } from "../base/time.ts";
-import type { ControlRequest, NodeStatus } from "../status/control.ts";
+import type { ControlAnswer, ControlRequest, NodeStatus } from "../status/control.ts";
 import { askDaemon } from "../status/control-client.ts";
 import { DRY_RUN, outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
@@ -19,13 +19,17 @@ async function ask(given: Given, ask: "reload" | "stop" | "restart", patience: n
   if (given.flag("dry-run")) return outcome("ok", `${would} Nothing was done.`);
   const answer = await askDaemon({ ask } satisfies ControlRequest, { timeout: patience });
   if (answer.ok) return outcome("ok", answer.text);
-  return outcome(/not running/.test(answer.text) ? "notRunning" : ask === "reload" ? "usage" : "failed", answer.text);
+  return outcome(isAbsent(answer) ? "notRunning" : answer.text.includes("stays in force") ? "usage" : "failed", answer.text);
 }
 
+const isAbsent = (said: ControlAnswer): boolean => !said.ok && said.absent === true;
+
+/** What a reload would take can depend on what the daemon has now: a sound configuration may need a restart. */
 async function reload(given: Given): Promise<Outcome> {
   if (given.flag("dry-run")) {
     const { exitCode, out } = checkCommand({ etc: ETC });
-    return outcome(exitCode === 0 ? "ok" : "usage", `${out.trimEnd()}\nThe daemon would ${exitCode === 0 ? "take it" : "keep the one it has"}. Nothing was done.`);
+    const said = exitCode === 0 ? await askDaemon({ ask: "would-reload" }) : { ok: false, text: "The daemon would keep the one it has." };
+    return outcome(said.ok || isAbsent(said) ? "ok" : "usage", `${out.trimEnd()}\n${said.text}\nNothing was done.`);
   }
   return ask(given, "reload", 10_000, "");
 }
@@ -73,7 +77,7 @@ export const DAEMON_COMMANDS: readonly Command[] = [
   },
   {
     usage: "reload", run: reload, summary: "read the configuration again; a bad one is refused and the old one kept",
-    options: [DRY_RUN], examples: [["clusterd check && clusterd reload", "after an edit, on both nodes"]], exits: ["ok", "usage", "notRunning"],
+    options: [DRY_RUN], examples: [["clusterd check && clusterd reload", "after an edit, on both nodes"]], exits: ["ok", "failed", "usage", "notRunning"],
   },
   {
     usage: "stop", run: (given) => (given.flag("dry-run") ? wouldLeave("stop", "would end its daemon, and take nothing over until that is started again") : ask(given, "stop", 150_000, "")), summary: "hand over what this node holds, and end the daemon (as SIGTERM does)",

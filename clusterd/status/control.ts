@@ -16,6 +16,8 @@ export type ControlRequest =
   /** `span`: it ends by itself after that time. */
   | { readonly ask: "maintenance"; readonly on: boolean; readonly span: Duration | null; readonly why: string }
   | { readonly ask: "reload" }
+  /** Would it be taken? Nothing is done. A request of its own, so that a daemon that does not know it does nothing either. */
+  | { readonly ask: "would-reload" }
   | { readonly ask: "stop" }
   /** SIGTERM for an upgrade: end without releasing, so that a new daemon can go on within the lease. */
   | { readonly ask: "restart" };
@@ -30,7 +32,7 @@ export function readRequest(value: unknown): ControlRequest | string {
   const { ask, follow, verb, node, identity, epoch, inSync, job, ok, detail, on, span, why } = (value ?? {}) as Record<string, unknown>;
   switch (ask) {
     case "status": return follow === true ? { ask, follow } : { ask };
-    case "reload": case "stop": case "restart": return { ask };
+    case "reload": case "would-reload": case "stop": case "restart": return { ask };
     case "command": {
       const known = VERBS.find((one) => one === verb);
       if (known === undefined) return `the request's verb is none of ${VERBS.join(" ")}`;

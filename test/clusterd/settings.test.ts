@@ -38,6 +38,8 @@ for (const [key, value] of [["port", "695"], ["main_failure", "redundant"], ["ke
     const now = settings();
     const before = now.config;
     change(key, value);
+    assert.match(now.wouldRefuse() ?? "in force", /needs `clusterd restart`/);
+    assert.equal(now.problem, null, "a look changes nothing");
     assert.match(now.reload() ?? "in force", /needs `clusterd restart`/);
     assert.equal(now.config, before);
   });

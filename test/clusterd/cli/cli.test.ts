@@ -132,13 +132,27 @@ test("failback with everything at home does nothing", async () => {
 });
 
 test("--dry-run says who would be asked, and asks nobody", async () => {
-  for (const words of [["switchover"], ["maintenance", "on", "--for", "2h"], ["maintenance", "off"], ["drain"], ["clear"], ["force-own", "serv2"], ["confirm-dead", "serv2"], ["leave"], ["reload"], ["stop"], ["restart"]]) {
+  for (const words of [["switchover"], ["maintenance", "on", "--for", "2h"], ["maintenance", "off"], ["drain"], ["clear"], ["force-own", "serv2"], ["confirm-dead", "serv2"], ["leave"], ["stop"], ["restart"]]) {
     const said = await pair.nodes[0].clusterd(...words, "--dry-run");
     assert.equal(said.code, EXIT.ok, `${words.join(" ")}: ${said.err}`);
     assert.match(said.out, /Nothing was done\./);
   }
   assert.match((await pair.nodes[0].clusterd("stop", "--dry-run")).out, /^stop: serv1 would hand serv1 over to serv2\n {2}1\. [^]*expected: [^]*serv1 would end its daemon/);
   assert.deepEqual(pair.nodes[0].asked, []);
+});
+
+test("reload --dry-run says what the daemon would make of it, which need not be what the files alone say; one that cannot answer is no bad configuration", async () => {
+  const [node] = pair.nodes;
+  node.answer = async () => ({ ok: false, text: "The daemon would keep the one it has: that needs `clusterd restart`" });
+  const said = await node.clusterd("reload", "--dry-run");
+  assert.deepEqual([said.code, node.asked], [EXIT.usage, [{ ask: "would-reload" }]]);
+  assert.match(said.err, /: sound.*\nThe daemon would keep the one it has: that needs `clusterd restart`\nNothing was done\.$/m);
+  const none = await run(["reload", "--dry-run"], { ...node.env, CLUSTERD_RUN: "/nowhere" });
+  assert.deepEqual([none.code, /clusterd is not running here/.test(none.out)], [EXIT.ok, true]);
+  node.answer = async () => ({ ok: false, text: "the old configuration stays in force: …" });
+  assert.equal((await node.clusterd("reload")).code, EXIT.usage);
+  node.answer = async () => ({ ok: false, text: "the daemon is still starting" });
+  assert.equal((await node.clusterd("reload")).code, EXIT.failed);
 });
 
 test("maintenance: the daemon is asked with time and reason; drain then has the identity handed over, and a second node in maintenance is refused", async () => {
