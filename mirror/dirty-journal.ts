@@ -3,7 +3,8 @@
 // Append-only; emptied when nothing is dirty, written anew when most of its lines are over. It is not fsynced: after a power cut the
 // watcher is not believed anyway until a full pass was good.
 
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { reasonOf } from "../clusterd/base/errors.ts";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
 import { addDirt, addLine, cleanBefore, cleanLine, cleanSent, readLines } from "./dirty.ts";
@@ -26,15 +27,21 @@ export function readDirty(job: string): ReadonlyMap<string, Dirt> {
 export class DirtyJournal {
   readonly #job: string;
   readonly #paths: DirtyPaths;
-  /** Null: closed. A push that ends after that leaves its paths listed: sent twice is no harm, another file under the same number would be. */
-  #fd: number | null;
+  /** Null: closed, or it could not be written. A push that ends after the close leaves its paths listed: sent twice is no harm, another file under the same number would be. */
+  #fd: number | null = null;
+  #closed = false;
+  #torn: string | null = null;
   #lines = 0;
 
   constructor(job: string) {
     this.#job = job;
-    mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
     this.#paths = new Map(readDirty(job));
-    this.#fd = this.#writeAnew();
+    this.#trying(() => this.#writeAnew());
+  }
+
+  /** Why the file does not say what `paths` does: a disk that is full, mostly. It is written anew with the next change that finds room. Null: it does. */
+  get torn(): string | null {
+    return this.#torn;
   }
 
   get paths(): ReadonlyMap<string, Dirt> {
@@ -66,11 +73,12 @@ export class DirtyJournal {
   close(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
+    this.#closed = true;
   }
 
   #empty(): void {
-    if (this.#fd !== null) ftruncateSync(this.#fd, 0);
     this.#lines = 0;
+    this.#trying(() => { if (this.#fd === null) this.#writeAnew(); else ftruncateSync(this.#fd, 0); });
   }
 
   #gone(gone: readonly (readonly [string, Dirt])[]): readonly (readonly [string, Dirt])[] {
@@ -81,17 +89,38 @@ export class DirtyJournal {
   }
 
   #append(text: string): void {
-    if (this.#fd === null) return;
-    if (text !== "") writeSync(this.#fd, Buffer.from(text, "latin1"));
-    if (this.#lines > this.#paths.size + SPARE_LINES) { closeSync(this.#fd); this.#fd = this.#writeAnew(); }
+    this.#trying(() => {
+      if (this.#fd === null || this.#torn !== null || this.#lines > this.#paths.size + SPARE_LINES) this.#writeAnew();
+      else if (text !== "") writeFileSync(this.#fd, Buffer.from(text, "latin1"));
+    });
   }
 
-  #writeAnew(): number {
+  /** Changes go over all the same when the file cannot be written; after a crash a full run is due in any case. */
+  #trying(write: () => void): void {
+    if (this.#closed) return;
+    try {
+      write();
+      this.#torn = null;
+    } catch (error) {
+      this.#torn = reasonOf(error);
+    }
+  }
+
+  #writeAnew(): void {
     let text = "";
     for (const [path, { extent, since, last }] of this.#paths) text += addLine(path, extent, since) + (last > since ? addLine(path, extent, last) : "");
-    writeFileSync(`${file(this.#job)}.new`, Buffer.from(text, "latin1"), { mode: 0o600 });
-    renameSync(`${file(this.#job)}.new`, file(this.#job));
+    const draft = `${file(this.#job)}.new`;
+    try {
+      mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
+      writeFileSync(draft, Buffer.from(text, "latin1"), { mode: 0o600 });
+      renameSync(draft, file(this.#job));
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw error;
+    }
     this.#lines = this.#paths.size;
-    return openSync(file(this.#job), "a");
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+    this.#fd = openSync(file(this.#job), "a");
   }
 }

@@ -149,7 +149,9 @@ export class LiveJob {
   }
 
   state(): LiveState {
-    return { by: this.by, because: this.trouble ?? this.#because(), unlistedSince: this.vouched ? null : this.#lastGood, lag: this.lags.summary() };
+    const { torn } = this.journal;
+    const because = torn === null ? this.trouble ?? this.#because() : `the list of what waits cannot be written: ${torn}`;
+    return { by: this.by, because, unlistedSince: this.vouched && torn === null ? null : this.#lastGood, lag: this.lags.summary() };
   }
 
   /** For the other node, which may have to go on without this one. */

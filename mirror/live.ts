@@ -5,6 +5,7 @@
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { reasonOf } from "../clusterd/base/errors.ts";
 import type { Log } from "../clusterd/base/log.ts";
 import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
@@ -150,6 +151,9 @@ export class Live {
     live.look(); // one may have ended while the connection was made: its deletions count, and what it claims is to be kept
     try {
       await this.#push(live, session, due);
+    } catch (error) { // a disk that answers no more, say: the other jobs go on
+      live.trouble = reasonOf(error);
+      live.notBefore = Date.now() + AFTER_PASS_WANTED;
     } finally {
       lock.release();
     }
