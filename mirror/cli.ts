@@ -1,5 +1,6 @@
 // The command line of `mirror`: words → calls, outcomes → exit codes. What each does is in the file it calls.
 
+import { letReaderGo } from "../clusterd/base/reader.ts";
 import { EXIT, exitHelp } from "./exit-codes.ts";
 
 const [, , first, ...rest] = process.argv;
@@ -13,6 +14,7 @@ if (first === "receive") {
   process.exitCode = await receive(process.env["SSH_ORIGINAL_COMMAND"]);
 } else if (nothing !== null) process.stdout.write(nothing);
 else {
+  letReaderGo();
   const runs = first === "run" || first === "pass";
   if (runs && !rest.includes("--help")) await (await import("./early.ts")).connectEarly(rest.filter((word) => !word.startsWith("-")));
   try {

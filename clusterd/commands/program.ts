@@ -4,6 +4,7 @@
 
 import { Command as Commander, CommanderError } from "commander";
 import { refusedBySystem } from "../base/errors.ts";
+import { letReaderGo } from "../base/reader.ts";
 import { outcome } from "./command.ts";
 import type { Command, Given, Outcome } from "./command.ts";
 import { EXIT, exitTable } from "./exit-codes.ts";
@@ -45,8 +46,7 @@ const ABOUT: Readonly<Record<string, string>> = {
 
 /** Runs one command line (without node and script); resolves to the exit code. */
 export async function runProgram(words: readonly string[]): Promise<number> {
-  // `clusterd … | head` reads what it wants and goes; so does a terminal whose connection is lost.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", (error: NodeJS.ErrnoException) => { if (error.code !== "EPIPE" && error.code !== "EIO") throw error; });
+  letReaderGo();
   let exit: number = EXIT.ok;
   const program = buildProgram((code) => { exit = code; });
   try {

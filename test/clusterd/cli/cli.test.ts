@@ -46,6 +46,14 @@ test("every command shows examples, --json and its exit codes", async () => {
   }
 });
 
+test("who reads only the beginning, or nothing, changes neither what is done nor the exit code", async () => {
+  for (const [program, word, code] of [["clusterd", "--help", 0], ["clusterd", "swichover", EXIT.usage], ["mirror", "--help", 0]] as const) {
+    // The reader is gone before anything is written.
+    const said = await runProgram(["bash", "-c", `${PROJECT}/${program}/bin/${program} ${word} 2>&1 > >(exec true) 2> >(exec true); echo $?`]);
+    assert.equal(said.out, `${code}\n`, `${program} ${word}: ${said.err}`);
+  }
+});
+
 test("a misspelt command is wrong use, with a suggestion", async () => {
   const said = await run(["swichover"]);
   assert.equal(said.code, EXIT.usage);
