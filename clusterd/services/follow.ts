@@ -44,9 +44,10 @@ export async function follow({ addresses, services, state, stand, tell }: Follow
   async function again(identity: Index): Promise<void> {
     const failing = (await services.check(identity)).each.filter(({ ok }) => !ok);
     const tried = [];
-    for (const { service } of failing) tried.push(await services.restart(identity, service));
+    // Each look takes its time: what has been stopped with its identity meanwhile stays so. A stop that comes later ends the start.
+    for (const { service } of failing) if (runsHere(state(), identity)) tried.push(await services.restart(identity, service));
     const still = tried.find(({ ok }) => !ok);
-    if (failing.length > 0) tell(still === undefined ? "info" : "alarm", "service.started-again", identity, tried.map(inWords).join("; "));
+    if (tried.length > 0) tell(still === undefined ? "info" : "alarm", "service.started-again", identity, tried.map(inWords).join("; "));
     if (still === undefined && state().holdings[identity].services === "failed") stand(identity, true, "all run");
   }
 }
