@@ -31,9 +31,17 @@ export function next(before: JobReport, { report, deletions, approvalHash }: Run
   const good = report.result === "good";
   const pending = report.result === "approval" && approvalHash !== null ? { run: report.run, hash: approvalHash, count: deletions.length, sample: deletions.slice(0, SAMPLE) } : good ? null : before.pending;
   return {
-    ...before, lastRun: report, lastGood: good ? report : before.lastGood, lastRecovery: good && report.kind === "recovery" ? report : before.lastRecovery,
+    ...before, lastRun: report, lastGood: good ? report : before.lastGood, lastRecovery: good && report.kind === "recovery" ? withEarlier(report, before) : before.lastRecovery,
     pending, approved: good || report.result === "approval" ? null : before.approved,
   };
+}
+
+/** A recovery that follows another, because a second job of the identity was not good or somebody had run this one before, finds nothing any more:
+ *  what the first has kept is still what a person has to look at. */
+function withEarlier(report: RunReport, { lastRun, lastRecovery }: JobReport): RunReport {
+  if (report.kept > 0 || lastRun?.kind !== "recovery" || lastRecovery === null || lastRecovery.epoch !== report.epoch) return report;
+  const { run, backups, kept, keptFiles } = lastRecovery;
+  return { ...report, run, backups, kept, keptFiles };
 }
 
 export type Approval = { readonly ok: true; readonly count: number } | { readonly ok: false; readonly because: string };

@@ -41,6 +41,8 @@ describe("nothing is lost, and nothing claimed falsely", { skip: needsPair() }, 
     assert.match(backups ?? "", /\.recovery$/);
     assert.equal(readFileSync(`${backups}${tree}/f1`, "utf8"), "written there, and nowhere else");
     assert.match((await pair.run(pair.two, "mirror/bin/mirror", ["conflicts"])).stdout, /f1/);
+    assert.equal((await pair.mirror("pass", "--identity", "serv1", "--recovery")).code, 0); // the mirror's own process has not been told
+    assert.match((await pair.mirror("conflicts")).stdout, /f1/, "nor has the owner forgotten it");
   });
 
   test("what a standby has received since it last owned is not its own: a recovery that would delete much of it asks", async () => {
