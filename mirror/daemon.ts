@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLog } from "../clusterd/base/log.ts";
 import type { Log } from "../clusterd/base/log.ts";
+import { monotonicNow } from "../clusterd/base/time.ts";
 import { peerOf } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { Index } from "../clusterd/core/model.ts";
@@ -149,7 +150,7 @@ class Keeper {
   }
 
   #recover(identity: Index): void {
-    if (this.#running[identity] !== null || Date.now() < this.#attempts[identity].notBefore) return;
+    if (this.#running[identity] !== null || monotonicNow() < this.#attempts[identity].notBefore) return;
     const { name } = this.#config.nodes[identity];
     this.#log.info("mirror.recovery", { identity: name, because: "the peer does not have everything yet" });
     this.#running[identity] = execFile(MIRROR, ["pass", "--identity", name, "--recovery", "--within", `${PASS_LIMIT}ms`, "--json"], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
@@ -161,8 +162,8 @@ class Keeper {
   #recovered(identity: Index, result: PassResult | string): void {
     const ok = typeof result !== "string" && result.ok;
     const because = typeof result === "string" ? result : result.detail;
-    this.#attempts[identity] = ok ? { ...FRESH, notBefore: Date.now() + 2 * AGAIN_MS } : afterFailure(this.#attempts[identity], Date.now());
-    setTimeout(() => this.#recoverAll(), this.#attempts[identity].notBefore - Date.now() + 1).unref();
+    this.#attempts[identity] = ok ? { ...FRESH, notBefore: monotonicNow() + 2 * AGAIN_MS } : afterFailure(this.#attempts[identity], monotonicNow());
+    setTimeout(() => this.#recoverAll(), this.#attempts[identity].notBefore - monotonicNow() + 1).unref();
     this.#log.say(ok ? "info" : "warn", ok ? "mirror.recovered" : "mirror.recovery-failed", { identity: this.#config.nodes[identity].name, because });
     if (typeof result === "string") return;
     for (const { job, report } of result.jobs) if (report.kept > 0)

@@ -6,7 +6,8 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { reasonOf } from "../clusterd/base/errors.ts";
 import { STATE } from "../clusterd/base/paths.ts";
-import type { WallTime } from "../clusterd/base/time.ts";
+import { monotonicNow } from "../clusterd/base/time.ts";
+import type { Instant, WallTime } from "../clusterd/base/time.ts";
 import { addDirt, addLine, cleanBefore, cleanLine, cleanSent, readLines } from "./dirty.ts";
 import type { Dirt, DirtyPaths, Extent } from "./dirty.ts";
 
@@ -18,7 +19,7 @@ const SPARE_LINES = 20_000;
 /** What the file says now; for whoever only looks. */
 export function readDirty(job: string): ReadonlyMap<string, Dirt> {
   try {
-    return readLines(readFileSync(file(job), "latin1"));
+    return readLines(readFileSync(file(job), "latin1"), monotonicNow());
   } catch {
     return new Map(); // never watched here
   }
@@ -48,9 +49,9 @@ export class DirtyJournal {
     return this.#paths;
   }
 
-  add(changes: Iterable<readonly [string, Extent]>, now: WallTime): void {
+  add(changes: Iterable<readonly [string, Extent]>, now: WallTime, heard: Instant): void {
     let text = "";
-    for (const [path, extent] of changes) { addDirt(this.#paths, path, extent, now); text += addLine(path, extent, now); this.#lines += 1; }
+    for (const [path, extent] of changes) { addDirt(this.#paths, path, extent, now, heard); text += addLine(path, extent, now); this.#lines += 1; }
     this.#append(text);
   }
 
@@ -60,7 +61,7 @@ export class DirtyJournal {
   }
 
   /** A full run that began then has brought over everything from before. */
-  before(began: WallTime): void {
+  before(began: Instant): void {
     this.#gone(cleanBefore(this.#paths, began));
   }
 

@@ -5,7 +5,8 @@
 
 import { statSync } from "node:fs";
 import type { Log } from "../clusterd/base/log.ts";
-import type { WallTime } from "../clusterd/base/time.ts";
+import { monotonicNow } from "../clusterd/base/time.ts";
+import type { Instant, WallTime } from "../clusterd/base/time.ts";
 import type { JobConfig } from "../clusterd/config/config.ts";
 import { DirtyJournal } from "./dirty-journal.ts";
 import { MOST } from "./dirty.ts";
@@ -15,6 +16,7 @@ import { dropState, Lags, writeState } from "./live-state.ts";
 import type { LiveState } from "./live-state.ts";
 import { watchOwner } from "./owner-watch.ts";
 import type { OwnerWatch } from "./owner-watch.ts";
+import { instantOf } from "./moment.ts";
 import { afterFailure, FRESH } from "./recovery.ts";
 import type { Attempts } from "./recovery.ts";
 import { readReport, reportFile } from "./report.ts";
@@ -42,11 +44,11 @@ export class LiveJob {
   readonly since: Since = { versions: new Versions(), deleted: new Set(), created: new Set() };
   readonly lags = new Lags();
   readonly rest = new Rest();
-  heardAt: WallTime = 0;
+  heardAt: Instant = -Infinity;
   /** No batch before that: the last one failed. */
-  notBefore: WallTime = 0;
+  notBefore: Instant = 0;
   /** No batch before that: changes are coming thick and fast. */
-  calmAt: WallTime = 0;
+  calmAt: Instant = 0;
   trouble: string | null = null;
   /** How many entries chokidar keeps for it. */
   readonly entries: number;
@@ -55,16 +57,19 @@ export class LiveJob {
   readonly #dirty: () => void;
   #watch: OwnerWatch | null = null;
   /** Since when the present watcher hears; null = it does not. */
-  #hears: WallTime | null = null;
+  #hears: Instant | null = null;
   #deaf = "";
   #attempts: Attempts = FRESH;
   #heard = new Map<string, Extent>();
   /** Since the last batch began. */
-  #rushSince: WallTime | null = null;
+  #rushSince: Instant | null = null;
   #gather: NodeJS.Timeout | null = null;
   #again: NodeJS.Timeout | null = null;
-  #wantsPass: WallTime | null = null;
-  #lastGood: WallTime = 0;
+  #wantsPass: Instant | null = null;
+  /** When the last good full run began. */
+  #lastGood: Instant = -Infinity;
+  /** The same for people, of an earlier boot too; 0: there was none. */
+  #unlisted: WallTime = 0;
   #reportTime = 0;
   readonly #held = new Set<string>();
   #stopped = false;
@@ -93,17 +98,17 @@ export class LiveJob {
 
   /** A full run is due: the first of all, or the watcher is new, has missed something, or a change can only go that way. */
   get passDue(): boolean {
-    return this.#choice.by !== null && (this.#hears === null ? this.#lastGood === 0 : !this.vouched);
+    return this.#choice.by !== null && (this.#hears === null ? this.#unlisted === 0 : !this.vouched);
   }
 
   wantPass(because: string): void {
     if (this.#wantsPass === null) this.#log.info("mirror.live-pass", { job: this.job.name, because });
-    this.#wantsPass = Date.now();
+    this.#wantsPass = monotonicNow();
     this.trouble = because;
   }
 
   /** What may go now, and when to look again at what rests. Deletions that wait for a person, and what goes with them, wait. */
-  due(now: WallTime): { readonly paths: ReadonlyMap<string, Dirt>; readonly again: WallTime } {
+  due(now: Instant): { readonly paths: ReadonlyMap<string, Dirt>; readonly again: Instant } {
     const paths = new Map<string, Dirt>();
     let again = Infinity;
     for (const [path, dirt] of this.journal.paths) {
@@ -127,7 +132,7 @@ export class LiveJob {
   /** A batch has arrived. */
   sent(batch: ReadonlyMap<string, Dirt>): void {
     const now = Date.now();
-    for (const [, { since }] of this.journal.sent(batch)) this.lags.add(now - since);
+    for (const [, { since }] of this.journal.sent(batch)) this.lags.add(Math.max(0, now - since));
     if (this.#wantsPass === null) this.trouble = null;
   }
 
@@ -136,7 +141,9 @@ export class LiveJob {
     const time = statSync(reportFile(this.job.name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
     if (time === this.#reportTime) return;
     this.#reportTime = time;
-    const good = readReport(this.job.name)?.lastGood?.started ?? 0;
+    const run = readReport(this.job.name)?.lastGood;
+    this.#unlisted = run?.started ?? 0;
+    const good = instantOf(run?.began);
     if (good <= this.#lastGood) return;
     this.#lastGood = good;
     this.journal.before(good);
@@ -151,7 +158,7 @@ export class LiveJob {
   state(): LiveState {
     const { torn } = this.journal;
     const because = torn === null ? this.trouble ?? this.#because() : `the list of what waits cannot be written: ${torn}`;
-    return { by: this.by, because, unlistedSince: this.vouched && torn === null ? null : this.#lastGood, lag: this.lags.summary() };
+    return { by: this.by, because, unlistedSince: this.vouched && torn === null ? null : this.#unlisted, lag: this.lags.summary() };
   }
 
   /** For the other node, which may have to go on without this one. */
@@ -183,13 +190,13 @@ export class LiveJob {
     const { name, entries } = this.job;
     if (this.#choice.by === null) { this.#log.info("mirror.live", { job: name, by: "passes", because: this.#choice.because }); return; }
     try {
-      const began = Date.now();
+      const began = monotonicNow();
       const watch = await watchOwner(this.#choice.by, entries, { changed: (path, extent) => this.#changed(path, extent), doubt: (because) => this.wantPass(because), lost: (because) => this.#lost(because) });
       if (this.#stopped) { await watch.close(); return; }
       this.#watch = watch;
-      this.#hears = Date.now();
+      this.#hears = monotonicNow();
       this.#deaf = "";
-      this.#log.info("mirror.live", { job: name, by: watch.by, ready: Date.now() - began, because: this.#choice.because });
+      this.#log.info("mirror.live", { job: name, by: watch.by, ready: Math.round(monotonicNow() - began), because: this.#choice.because });
     } catch (error) {
       this.#lost(error instanceof Error ? error.message : String(error));
     }
@@ -206,8 +213,8 @@ export class LiveJob {
     if (this.#heard.size === 0) return;
     const heard = this.#heard;
     this.#heard = new Map();
-    this.heardAt = Date.now();
-    this.journal.add(heard, this.heardAt);
+    this.heardAt = monotonicNow();
+    this.journal.add(heard, Date.now(), this.heardAt);
     if (heard.size >= MANY || [...heard.values()].some((extent) => extent !== "self")) {
       this.#rushSince ??= this.heardAt;
       this.calmAt = Math.min(this.#rushSince + LONGEST_CALM, this.heardAt + CALM_MS);
@@ -219,13 +226,13 @@ export class LiveJob {
   /** The watcher is of no use any more: passes, until a new one hears. */
   #lost(because: string): void {
     if (this.#stopped) return;
-    if (this.#hears !== null && Date.now() - this.#hears > STEADY_MS) this.#attempts = FRESH;
+    if (this.#hears !== null && monotonicNow() - this.#hears > STEADY_MS) this.#attempts = FRESH;
     this.#hears = null;
     this.#deaf = because;
     void this.#watch?.close();
     this.#watch = null;
-    this.#attempts = afterFailure(this.#attempts, Date.now());
-    const pause = Math.min(LONGEST_PAUSE, Math.max(SECOND, this.#attempts.notBefore - Date.now()));
+    this.#attempts = afterFailure(this.#attempts, monotonicNow());
+    const pause = Math.round(Math.min(LONGEST_PAUSE, Math.max(SECOND, this.#attempts.notBefore - monotonicNow())));
     this.#log.warn("mirror.live-lost", { job: this.job.name, because, again: pause });
     this.#again = setTimeout(() => { this.#again = null; void this.#start(); }, pause);
     this.publish();

@@ -5,7 +5,8 @@
 // whole folders are set aside by the receiver at one stroke (receive-aside.ts), the rest is rsync's, and so is the last word.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WallTime } from "../clusterd/base/time.ts";
+import { monotonicNow } from "../clusterd/base/time.ts";
+import type { Instant } from "../clusterd/base/time.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
 import { look, toBatch } from "./batch.ts";
@@ -50,7 +51,7 @@ export interface Since {
   readonly created: Set<string>;
 }
 
-export interface LiveContext { readonly config: Config; readonly job: JobConfig; readonly status: NodeStatus; readonly session: Session; readonly since: Since; /** When something was heard last. */ readonly heardAt: () => WallTime }
+export interface LiveContext { readonly config: Config; readonly job: JobConfig; readonly status: NodeStatus; readonly session: Session; readonly since: Since; /** When something was heard last. */ readonly heardAt: () => Instant }
 
 const MOST_CREATED = 100_000;
 
@@ -129,7 +130,7 @@ async function pushDeletions(context: LiveContext, entry: Entry, run: RunId, nam
 
 /** A deletion that is going on is to be judged as a whole, not in halves that each are few enough. */
 async function quiet({ heardAt }: LiveContext): Promise<void> {
-  for (const most = Date.now() + LONGEST_WAIT; Date.now() - heardAt() < QUIET && Date.now() < most;) await sleep(QUIET / 4);
+  for (const most = monotonicNow() + LONGEST_WAIT; monotonicNow() - heardAt() < QUIET && monotonicNow() < most;) await sleep(QUIET / 4);
 }
 
 /** Folders that are gone here as a whole; returns all names that went with them. Not with exclusions: what rsync passes over stays there. */

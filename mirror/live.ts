@@ -7,6 +7,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { reasonOf } from "../clusterd/base/errors.ts";
 import type { Log } from "../clusterd/base/log.ts";
+import { monotonicNow } from "../clusterd/base/time.ts";
 import { otherNode } from "../clusterd/config/config.ts";
 import type { Config, JobConfig } from "../clusterd/config/config.ts";
 import type { NodeStatus } from "../clusterd/status/control.ts";
@@ -98,10 +99,10 @@ export class Live {
   /** A peer that is not in sync gets its recovery run from elsewhere (daemon.ts); that counts as well. */
   #runIfDue(of: Of): void {
     const { live, run } = of;
-    if (!live.passDue || run.going || Date.now() < run.attempts.notBefore || !this.#peerReady(live.job) || runGoesOn(live.job.name)) return;
+    if (!live.passDue || run.going || monotonicNow() < run.attempts.notBefore || !this.#peerReady(live.job) || runGoesOn(live.job.name)) return;
     of.run = { going: true, attempts: run.attempts };
     execFile(MIRROR, ["run", live.job.name, "--quiet"], { timeout: RUN_TIMEOUT, maxBuffer: 1 << 20 }, (error, _stdout, stderr) => {
-      of.run = { going: false, attempts: error === null ? FRESH : afterFailure(run.attempts, Date.now()) };
+      of.run = { going: false, attempts: error === null ? FRESH : afterFailure(run.attempts, monotonicNow()) };
       if (error !== null && !this.#stopped) this.#log.warn("mirror.live-pass-failed", { job: live.job.name, because: stderr.trim().split("\n").at(-1) ?? error.message });
       live.look();
       this.#wake();
@@ -139,13 +140,13 @@ export class Live {
     const { job } = live;
     live.look(); // a run that has just ended counts: what it saw is not new any more
     if (live.by === null) return Infinity;
-    const { paths: due, again } = live.due(Date.now());
-    if (due.size === 0) return Math.max(1, again - Date.now());
-    const early = Math.max(live.notBefore, live.calmAt) - Date.now();
+    const { paths: due, again } = live.due(monotonicNow());
+    if (due.size === 0) return Math.max(1, again - monotonicNow());
+    const early = Math.max(live.notBefore, live.calmAt) - monotonicNow();
     if (early > 0) return early;
     if (runGoesOn(job.name)) return AFTER_RUN;
     const session = await this.#connected();
-    if (session === null) return Math.max(AFTER_RUN, this.#connect.notBefore - Date.now());
+    if (session === null) return Math.max(AFTER_RUN, this.#connect.notBefore - monotonicNow());
     const lock = sendLock(job.name);
     if (!lock.ok) return AFTER_RUN;
     live.look(); // one may have ended while the connection was made: its deletions count, and what it claims is to be kept
@@ -153,37 +154,37 @@ export class Live {
       await this.#push(live, session, due);
     } catch (error) { // a disk that answers no more, say: the other jobs go on
       live.trouble = reasonOf(error);
-      live.notBefore = Date.now() + AFTER_PASS_WANTED;
+      live.notBefore = monotonicNow() + AFTER_PASS_WANTED;
     } finally {
       lock.release();
     }
-    return Math.max(0, live.notBefore - Date.now());
+    return Math.max(0, live.notBefore - monotonicNow());
   }
 
   async #push(live: LiveJob, session: Session, dirty: ReadonlyMap<string, Dirt>): Promise<void> {
     live.taken();
-    const began = Date.now();
+    const began = monotonicNow();
     const status = this.#status;
     if (status === null) return;
     const pushed = await pushLive({ config: this.#config, job: live.job, status, session, since: live.since, heardAt: () => live.heardAt }, dirty);
-    const took = Date.now() - began;
+    const took = monotonicNow() - began;
     if (pushed.kind === "sent") {
       live.sent(new Map([...dirty].filter(([path]) => !pushed.left.has(path))));
       if (pushed.held !== null) live.hold([...pushed.left], pushed.held);
       if (pushed.linked) live.wantPass("a changed file has several names");
-      live.rest.sent(dirty.keys(), took, Date.now());
+      live.rest.sent(dirty.keys(), took, monotonicNow());
       live.notBefore = 0;
     } else {
-      live.notBefore = pushed.kind === "later" && pushed.atOnce ? 0 : Date.now() + AFTER_REFUSAL;
+      live.notBefore = pushed.kind === "later" && pushed.atOnce ? 0 : monotonicNow() + AFTER_REFUSAL;
       live.trouble = pushed.because;
-      if (pushed.kind === "pass") { live.wantPass(pushed.because); live.notBefore = Date.now() + AFTER_PASS_WANTED; }
+      if (pushed.kind === "pass") { live.wantPass(pushed.because); live.notBefore = monotonicNow() + AFTER_PASS_WANTED; }
     }
   }
 
   /** When the list has changed, or has not been said for a while. */
   async #tell(of: Of): Promise<void> {
     const { live, told } = of;
-    const age = Date.now() - told.at;
+    const age = monotonicNow() - told.at;
     if (live.by === null && told.text === "" || age < SECOND) return;
     const ledger = live.ledger();
     const text = JSON.stringify({ ...ledger, at: 0 });
@@ -193,20 +194,20 @@ export class Live {
     if (session === null || status === null) return;
     const epoch = status.core.identities[live.job.home].epoch;
     const answer = await session.ask(["clusterd-mirror", "v1", "ledger", live.job.name, String(epoch), newRunId(Date.now())], TELL_TIMEOUT, JSON.stringify(ledger));
-    of.told = { text: answer.code === 0 ? text : "refused", at: Date.now() };
+    of.told = { text: answer.code === 0 ? text : "refused", at: monotonicNow() };
   }
 
   async #connected(): Promise<Session | null> {
     if (this.#session?.open === true) return this.#session;
-    if (Date.now() < this.#connect.notBefore) return null;
+    if (monotonicNow() < this.#connect.notBefore) return null;
     const config = this.#config;
     const link = await chooseLink(candidateLinks(config, this.#status), config.cluster.sshPort);
-    if (link === null) { this.#connect = afterFailure(this.#connect, Date.now()); return null; }
+    if (link === null) { this.#connect = afterFailure(this.#connect, monotonicNow()); return null; }
     const session = new Session({ node: otherNode(config).name, address: link.address, port: config.cluster.sshPort });
-    const began = Date.now();
+    const began = monotonicNow();
     this.#session = session;
     void session.ended.then((because) => {
-      this.#connect = Date.now() - began > STEADY ? FRESH : afterFailure(this.#connect, Date.now());
+      this.#connect = monotonicNow() - began > STEADY ? FRESH : afterFailure(this.#connect, monotonicNow());
       if (!this.#stopped) this.#log.info("mirror.live-connection", { there: false, because });
       this.#wake();
     });

@@ -7,6 +7,7 @@ import { writeDurably } from "../clusterd/base/files.ts";
 import { STATE } from "../clusterd/base/paths.ts";
 import type { WallTime } from "../clusterd/base/time.ts";
 import { isRunKind } from "./backup-names.ts";
+import type { Moment } from "./moment.ts";
 import type { RunId, RunKind } from "./backup-names.ts";
 
 export interface EntryReport {
@@ -31,6 +32,8 @@ export interface RunReport {
   readonly run: RunId;
   readonly kind: RunKind;
   readonly started: WallTime;
+  /** The same, for this node's own processes: what they heard before it has gone over. Null: not known. */
+  readonly began: Moment | null;
   readonly ended: WallTime;
   readonly result: (typeof RESULTS)[number];
   /** Exit code of the command that would report just this. */
@@ -89,14 +92,19 @@ export function toReport(value: unknown): JobReport | null {
 
 function toRun(value: unknown): RunReport | null {
   const run = asObject(value);
-  const { started, ended, because, epoch, entries, backups, kept, keptFiles, warnings, link, code, kind } = run;
+  const { started, began, ended, because, epoch, entries, backups, kept, keptFiles, warnings, link, code, kind } = run;
   if (!isNumber(started)) return null;
   return {
-    run: isText(run["run"]) ? run["run"] : "", kind: isKind(kind) ? kind : "normal", started, ended: isNumber(ended) ? ended : started,
+    run: isText(run["run"]) ? run["run"] : "", kind: isKind(kind) ? kind : "normal", started, began: toMoment(began), ended: isNumber(ended) ? ended : started,
     result: RESULTS.find((one) => one === run["result"]) ?? "incomplete", code: isNumber(code) ? code : 1, because: isText(because) ? because : "",
     link: orNull(link, isText), epoch: orNull(epoch, isNumber), entries: listOf(entries, toEntry), backups: orNull(backups, isText),
     kept: isNumber(kept) ? kept : 0, keptFiles: listOf(keptFiles, toKept), warnings: Array.isArray(warnings) ? warnings.filter(isText) : [],
   };
+}
+
+function toMoment(value: unknown): Moment | null {
+  const { boot, at } = asObject(value);
+  return isText(boot) && isNumber(at) ? { boot, at } : null;
 }
 
 const listOf = <T>(value: unknown, to: (one: Json) => T | null): readonly T[] => (Array.isArray(value) ? value.flatMap((one) => to(asObject(one)) ?? []) : []);

@@ -3,7 +3,7 @@
 // What was in two long batches, the second soon after the first, rests for twice as long as the second took. Everything else goes on
 // meanwhile: a long batch of what is new holds nothing up. Pure.
 
-import type { Duration, WallTime } from "../clusterd/base/time.ts";
+import type { Duration, Instant } from "../clusterd/base/time.ts";
 
 /** A batch that takes this long counts. */
 const LONG = 500;
@@ -11,11 +11,11 @@ const SHARE = 2;
 const LONGEST = 60_000;
 
 export class Rest {
-  #last: { readonly paths: ReadonlySet<string>; readonly until: WallTime } = { paths: new Set(), until: -Infinity };
-  readonly #resting = new Map<string, WallTime>();
+  #last: { readonly paths: ReadonlySet<string>; readonly until: Instant } = { paths: new Set(), until: -Infinity };
+  readonly #resting = new Map<string, Instant>();
 
   /** A batch with these paths has just arrived. */
-  sent(paths: Iterable<string>, took: Duration, now: WallTime): void {
+  sent(paths: Iterable<string>, took: Duration, now: Instant): void {
     for (const [path, until] of this.#resting) if (until <= now) this.#resting.delete(path);
     if (took < LONG) return;
     const pause = Math.min(LONGEST, SHARE * took);
@@ -26,7 +26,7 @@ export class Rest {
   }
 
   /** When a path may go. */
-  until(path: string): WallTime {
+  until(path: string): Instant {
     return this.#resting.get(path) ?? -Infinity;
   }
 }

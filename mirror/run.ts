@@ -20,6 +20,7 @@ import { hook } from "./hooks.ts";
 import type { Link } from "./links.ts";
 import { jobLock, sendLock, whenFree } from "./lock.ts";
 import type { Lock } from "./lock.ts";
+import { thisMoment } from "./moment.ts";
 import { insist, lookHere, mustOwn, mustReach, Stop } from "./must.ts";
 import { planRun } from "./plan.ts";
 import { ProgressNote } from "./progress.ts";
@@ -60,12 +61,12 @@ const LIVE_PATIENCE = 60_000;
 
 export async function runJob(config: Config, job: JobConfig, options: RunOptions): Promise<RunResult> {
   const lock = await whenFree(() => jobLock(job.name), Date.now() + (options.patience ?? 0), options.onWait);
-  const started = Date.now();
+  const [started, began] = [Date.now(), thisMoment()];
   const run = newRunId(started);
   const facts: Found = { kind: options.kind, begun: false, link: null, epoch: null, entries: [], deletions: [], hash: null, kept: { total: 0, files: [] }, backups: null, warnings: [] };
   const report = (result: RunReport["result"], code: number, because: string): RunResult => ({
     report: {
-      run, kind: facts.kind, started, ended: Date.now(), result, code, because, link: facts.link?.name ?? null, epoch: facts.epoch,
+      run, kind: facts.kind, started, began, ended: Date.now(), result, code, because, link: facts.link?.name ?? null, epoch: facts.epoch,
       entries: facts.entries, backups: facts.backups, kept: facts.kept.total, keptFiles: facts.kept.files, warnings: facts.warnings,
     },
     deletions: facts.deletions, approvalHash: facts.hash,

@@ -26,7 +26,7 @@ export class Versions {
   /** The names of one batch, each under the run that is to keep its old version. */
   split(names: readonly string[], printed: (name: string) => string, now: WallTime): readonly { readonly run: RunId; readonly names: readonly string[] }[] {
     // A whole folder, of which something is kept already: no telling what of it is replaced for the first time.
-    if (now - this.#began > WINDOW_MS || names.some((name) => this.#above.has(printed(name)))) this.#begin(now);
+    if (Math.abs(now - this.#began) > WINDOW_MS || names.some((name) => this.#above.has(printed(name)))) this.#begin(now);
     const folders = names.filter((name) => name.endsWith("/"));
     const plain = names.filter((name) => !name.endsWith("/"));
     const again = (name: string): boolean => this.#kept.has(printed(name));

@@ -19,7 +19,7 @@ test("a push that ends after its job was given up writes nowhere (chaos 44/5)", 
   process.env["CLUSTERD_STATE"] = folder;
   const { DirtyJournal, readDirty } = await import("../../mirror/dirty-journal.ts");
   const journal = new DirtyJournal("www");
-  journal.add([["/srv/www/a", "self"], ["/srv/www/b", "self"]], 1);
+  journal.add([["/srv/www/a", "self"], ["/srv/www/b", "self"]], 1, 1);
   const batch = new Map([...journal.paths].slice(0, 1));
   journal.close();
   const other = join(folder, "other");
@@ -40,13 +40,13 @@ test("a full disk stops nothing: it is said, and what waits is written anew as s
     const { DirtyJournal, readDirty } = await import(${JSON.stringify(join(import.meta.dirname, "../../mirror/dirty-journal.ts"))});
     const fill = () => { try { for (;;) appendFileSync("filler", "x".repeat(4096)); } catch { /* full */ } };
     const journal = new DirtyJournal("www");
-    journal.add([["/srv/www/first", "self"]], 1);
+    journal.add([["/srv/www/first", "self"]], 1, 1);
     fill();
-    journal.add(Array.from({ length: 3000 }, (_, n) => ["/srv/www/" + "long".repeat(20) + n, "self"]), 2);
+    journal.add(Array.from({ length: 3000 }, (_, n) => ["/srv/www/" + "long".repeat(20) + n, "self"]), 2, 2);
     console.log(journal.torn, journal.paths.size);
-    new DirtyJournal("other").add([["/srv/other/x", "self"]], 1);
+    new DirtyJournal("other").add([["/srv/other/x", "self"]], 1, 1);
     rmSync("filler");
-    journal.add([["/srv/www/last", "self"]], 3);
+    journal.add([["/srv/www/last", "self"]], 3, 3);
     console.log(journal.torn, journal.paths.size, readDirty("www").size);`;
   const said = execFileSync("unshare", ["--mount", "sh", "-eu", "-c", 'mount -t tmpfs -o size=1m none "$1"; cd "$1"; CLUSTERD_STATE="$1" exec "$2" --disable-warning=ExperimentalWarning --input-type=module -e "$3"', "sh", scratch(t), process.execPath, script], { encoding: "utf8" });
   assert.match(said, /^ENOSPC: no space left on device.* 3001\nnull 3002 3002\n$/);

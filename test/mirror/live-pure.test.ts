@@ -27,26 +27,26 @@ describe("dirty paths", () => {
       let text = "";
       for (const [path, act, time] of acts)
         if (act === "clean") { cleanSent(paths, new Map([...paths].filter(([one]) => one === path))); text += cleanLine(path); }
-        else { addDirt(paths, path, act, time); text += addLine(path, act, time); }
-      assert.deepEqual([...readLines(text)], [...paths]);
+        else { addDirt(paths, path, act, time, 0); text += addLine(path, act, time); }
+      assert.deepEqual([...readLines(text, 0)], [...paths]);
     })));
-  test("a torn last line says nothing", () => assert.equal(readLines(`${addLine("/a", "self", 1)}+ self 2 /b`).size, 1));
+  test("a torn last line says nothing", () => assert.equal(readLines(`${addLine("/a", "self", 1)}+ self 2 /b`, 0).size, 1));
   test("a path that changed while it was sent stays dirty, since the later change", () => {
     const paths: DirtyPaths = new Map();
-    addDirt(paths, "/a", "self", 10);
-    addDirt(paths, "/b", "self", 10);
+    addDirt(paths, "/a", "self", 10, 510);
+    addDirt(paths, "/b", "self", 10, 510);
     const batch = new Map(paths);
-    addDirt(paths, "/a", "self", 12);
+    addDirt(paths, "/a", "self", 12, 512);
     assert.deepEqual(cleanSent(paths, batch).map(([path]) => path), ["/b"]);
-    assert.deepEqual([...paths], [["/a", { extent: "self", since: 10, last: 12 }]]);
-    assert.deepEqual(cleanBefore(paths, 12), []);
-    assert.equal(cleanBefore(paths, 13).length, 1);
+    assert.deepEqual([...paths], [["/a", { extent: "self", since: 10, last: 12, heard: 512 }]]);
+    assert.deepEqual(cleanBefore(paths, 512), []);
+    assert.equal(cleanBefore(paths, 513).length, 1);
   });
 });
 
 describe("a batch", () => {
   const tree = `${scratch}/tree/`;
-  const batch = (...dirty: readonly (readonly [string, Extent])[]) => toBatch(tree, dirty.map(([path, extent]) => [`${tree}${path}`.replace(/\/$/, ""), { extent, since: Date.now() + 60_000, last: 0 }] as const))?.names;
+  const batch = (...dirty: readonly (readonly [string, Extent])[]) => toBatch(tree, dirty.map(([path, extent]) => [`${tree}${path}`.replace(/\/$/, ""), { extent, since: Date.now() + 60_000, last: 0, heard: 0 }] as const))?.names;
   mkdirSync(`${tree}d/e`, { recursive: true });
   writeFileSync(`${tree}d/e/f`, "");
   test("names what is there, and the highest of what is gone", () => {
@@ -61,10 +61,10 @@ describe("a batch", () => {
   });
   test("never reaches above the tree", () => {
     rmSync(`${scratch}/none`, { recursive: true, force: true });
-    assert.deepEqual(toBatch(`${scratch}/none/`, [[`${scratch}/none/a/b`, { extent: "self", since: 0, last: 0 }]])?.names, ["a"]);
+    assert.deepEqual(toBatch(`${scratch}/none/`, [[`${scratch}/none/a/b`, { extent: "self", since: 0, last: 0, heard: 0 }]])?.names, ["a"]);
   });
   test("too much is a full run's work", () => {
-    assert.equal(toBatch(tree, Array.from({ length: MOST_NAMES + 1 }, (_, n) => [`${tree}${n}`, { extent: "self", since: 0, last: 0 }] as const)), null);
+    assert.equal(toBatch(tree, Array.from({ length: MOST_NAMES + 1 }, (_, n) => [`${tree}${n}`, { extent: "self", since: 0, last: 0, heard: 0 }] as const)), null);
   });
 });
 

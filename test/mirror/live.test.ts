@@ -351,6 +351,21 @@ for (const watcher of ["chokidar", "fatrace"] as const satisfies readonly Watche
     await same();
   });
 
+  testOnce("a run from before the clock was set back vouches for nothing that was written after it", async () => {
+    await same();
+    await mirror.kill();
+    const file = `${pair.one.root}/state/mirror/www.json`;
+    const report = JSON.parse(readFileSync(file, "utf8")) as { lastGood: { started: number; ended: number } };
+    report.lastGood.started += 3_600_000;
+    report.lastGood.ended += 3_600_000;
+    writeFileSync(file, JSON.stringify(report));
+    writeFileSync(`${here}/after-the-step`, "nobody heard of it");
+    mirror = await startDaemon(pair);
+    await arrives("after-the-step", "nobody heard of it");
+    await until("it is live", async () => (await live()).unlistedSince === null);
+    await same();
+  });
+
   testOnce("the receiver killed in the middle: the next batch goes over a new connection", async () => {
     const receivers = () => execFileSync("pgrep", ["-f", `cli.ts receive$`], { encoding: "utf8" }).trim().split("\n").map(Number).filter((pid) => { try { return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`CLUSTERD_RUN=${pair.two.root}/run`); } catch { return false; /* another test's, and over */ } });
     writeFileSync(`${here}/large`, Buffer.alloc(64 * 1024 * 1024, "x"));
