@@ -58,14 +58,15 @@ async function judge(top: string, mutant: Mutant, { episodes, states }: { episod
     const verdict = await new Promise<Verdict | null>((resolve, reject) => {
       execFile(...patiently(join(top, "test/sim/mutants/judge.ts"), String(episodes), String(states)),
         (error, stdout, stderr) => {
-          if (error?.signal === "SIGXCPU") resolve(null);
+          // Without the mutant it needs far less memory than Node gives it.
+          if (error?.signal === "SIGXCPU" || error?.signal === "SIGABRT") resolve(null);
           else if (error !== null) reject(new Error(`mutant ${mutant.name}: the judge itself failed: ${stderr.trim().split("\n").slice(0, 8).join("\n")}`));
           else resolve(JSON.parse(stdout) as Verdict);
         });
     });
     const failed = verdict?.by === null ? await failingTest(top) : null;
     if (failed !== null) return { name: mutant.name, by: "tests", after: 1, rule: failed, seconds: (performance.now() - began) / 1000 };
-    return { name: mutant.name, ...(verdict ?? { by: "no end", after: 0, rule: `a judge took more than ${PATIENCE} s of a processor` }), seconds: (performance.now() - began) / 1000 };
+    return { name: mutant.name, ...(verdict ?? { by: "no end", after: 0, rule: `a judge took more than ${PATIENCE} s of a processor, or all its memory` }), seconds: (performance.now() - began) / 1000 };
   } finally {
     writeFileSync(path, text);
   }
